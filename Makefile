@@ -1,0 +1,45 @@
+# Everything runs from .venv, which is built from requirements.lock the first time it is needed.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test check format lock snapshots definitions setup clean
+
+demo: $(READY)  ## a scripted assistant does the whole job on the embedded sandbox
+	@$(BIN)/sendoso-mcp demo
+
+test: $(READY)  ## every test, with warnings as errors
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(READY)  ## formatter, linter, strict type check
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: $(READY)  ## rewrites the code in the house style
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+definitions: $(READY)  ## what the tool definitions cost a model, in characters
+	@$(BIN)/python -m benchmarks.definitions
+
+snapshots: $(READY)  ## rewrites tests/snapshots after a deliberate change to what the model sees
+	@UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/integration/test_definitions.py
+
+lock: $(READY)  ## rewrites requirements.lock: newest versions that fit pyproject.toml, hashes, no addresses
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --upgrade --quiet -o requirements.lock
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("sendoso-mcp needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "Setting up .venv ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+clean:
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
