@@ -1,0 +1,26 @@
+"""Talks to Sendoso. The only room that knows HTTP, status codes and wire JSON.
+
+The rest of the house uses the `Sendoso` port and the nouns of `sendoso_mcp.models`.
+"""
+
+from __future__ import annotations
+
+from sendoso_mcp.api.http import ASGIApp, HttpClient, Timing, check_credentials
+from sendoso_mcp.api.port import Ability, Sendoso
+from sendoso_mcp.api.v2 import SendosoV2
+
+__all__ = ["ASGIApp", "Ability", "Sendoso", "Timing", "check_credentials", "connect"]
+
+
+def connect(
+    *, base_url: str, api_key: str, app: ASGIApp | None = None, timing: Timing | None = None
+) -> Sendoso:
+    """Opens Sendoso's API, v2. Nothing is sent until the first call.
+
+    Args:
+        base_url: where the API is, without a trailing slash.
+        api_key: sent as `X-Api-Key`.
+        app: an ASGI application that stands in for the network (the embedded sandbox).
+        timing: time-outs and retry delays; the defaults suit production.
+    """
+    return SendosoV2(HttpClient(base_url=base_url, api_key=api_key, app=app, timing=timing or Timing()))

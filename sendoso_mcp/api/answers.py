@@ -1,0 +1,126 @@
+"""What Sendoso's answers mean: the JSON object of a 2xx, and an error of ours for everything else."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from sendoso_mcp.errors import (
+    ApiError,
+    BudgetExceeded,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    RateLimited,
+    ServerFault,
+    Unauthorized,
+    UnreadableAnswer,
+    ValidationFailed,
+)
+
+Json = dict[str, Any]
+
+
+def read(response: httpx.Response, body: bytes, what: str | None) -> Json:
+    """The JSON object of a 2xx answer; every other answer is raised as its `ApiError`."""
+    if not response.is_success:
+        raise _error(response, body, what)
+    content = _parse(body)
+    if content is None:
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        raise UnreadableAnswer("a web page" if kind == "text/html" else "not a JSON object")
+    return content
+
+
+def _error(response: httpx.Response, body: bytes, what: str | None) -> ApiError:
+    status = response.status_code
+    match status:
+        case 400:
+            return InvalidRequest(_named_fields(body))
+        case 401 | 403:
+            return Unauthorized(status)
+        case 402:
+            return BudgetExceeded()
+        case 404:
+            # The API says JSON or nothing; a page about a missing page comes from some other server.
+            return NotFound(what if not body or _parse(body) is not None else None)
+        case 409:
+            return Conflict()
+        case 422:
+            return ValidationFailed(_named_fields(body))
+        case 429:
+            return RateLimited(retry_after(response))
+        case _ if 300 <= status < 400:
+            return UnreadableAnswer(f"a redirect, HTTP {status}")
+        case _:
+            return ServerFault(status)
+
+
+def _parse(body: bytes) -> Json | None:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+# The contract's field names. An answer's own words are never passed on, but these names are ours.
+_FIELDS = frozenset(
+    {
+        "recipient_id",
+        "item_id",
+        "message",
+        "scheduled_date",
+        "crm_id",
+        "crm_type",
+        "first_name",
+        "last_name",
+        "email",
+        "company",
+        "title",
+        "address",
+        "street1",
+        "street2",
+        "city",
+        "state",
+        "postal_code",
+        "country",
+        "page",
+        "per_page",
+        "status",
+        "type",
+        "search",
+        "start_date",
+        "end_date",
+        "group_by",
+    }
+)
+
+
+def _named_fields(body: bytes) -> tuple[str, ...]:
+    """Which of the contract's fields an error body complains about; the contract leaves its form open."""
+    errors = (_parse(body) or {}).get("errors")
+    found: list[str] = []
+    for entry in errors if isinstance(errors, list) else [errors]:
+        if isinstance(entry, dict):
+            found += [name for name in entry if name in _FIELDS]
+            found += [value for value in entry.values() if isinstance(value, str) and value in _FIELDS]
+    return tuple(dict.fromkeys(found))
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds to wait as the Retry-After header says, in either of its two forms (RFC 9110, 10.2.3)."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

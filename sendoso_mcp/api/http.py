@@ -1,0 +1,220 @@
+"""Requests to Sendoso: one deadline, one size limit, and retries for reads only."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn
+from urllib.parse import urlsplit
+
+import anyio
+import httpx
+
+from sendoso_mcp import __version__
+from sendoso_mcp.api.answers import Json, read, retry_after
+from sendoso_mcp.errors import (
+    BadCredentials,
+    NotConnected,
+    SettingsError,
+    Timeout,
+    UnreadableAnswer,
+)
+
+_Event = MutableMapping[str, Any]
+ASGIApp = Callable[
+    [_Event, Callable[[], Awaitable[_Event]], Callable[[_Event], Awaitable[None]]], Awaitable[None]
+]
+
+MAX_BODY = 8 * 1024 * 1024
+"""Bytes. The largest honest answer, a page of 100 gifts, is about a hundredth of this."""
+
+_ATTEMPTS = 3
+_RETRIED = frozenset({429, 502, 503, 504})
+_KEY = re.compile(r"[\x21-\x7e]{8,512}")
+_HOST = re.compile(r"[A-Za-z0-9.:_-]+")
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+# Connection errors. Time-outs while reading are not here: a slow answer is not made faster by asking twice.
+_BROKEN = (httpx.NetworkError, httpx.ConnectTimeout, httpx.RemoteProtocolError)
+# Raised before any byte of the request can have left: the only transport errors that prove "not sent".
+_BEFORE_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Time-outs and delays, in seconds."""
+
+    connect: float = 5.0
+    read: float = 15.0
+    write: float = 10.0
+    pool: float = 5.0
+    read_deadline: float = 25.0
+    """For a GET with all its retries."""
+    write_deadline: float = 30.0
+    """For a POST or DELETE, from the first byte to the last of the answer."""
+    backoff: float = 0.3
+    """The longest first wait before a retry; it doubles, and a random part of it is waited."""
+    longest_wait: float = 8.0
+    """The most that a Retry-After is honoured for."""
+
+
+def check_credentials(base_url: str, api_key: str) -> None:
+    """Checks what can be known of the two without asking Sendoso.
+
+    Raises:
+        BadCredentials: the key has spaces, control or non-ASCII characters, is too short or a placeholder;
+            the address is not an https URL (http is allowed on loopback only, since it shows the key).
+    """
+    if not _KEY.fullmatch(api_key) or "YOUR_" in api_key.upper():
+        raise BadCredentials(
+            "SENDOSO_API_KEY does not look like an API key (8 to 512 printable characters, no spaces). "
+            "Copy it again from Sendoso: Settings > API Keys, and restart the server."
+        )
+    try:
+        url = urlsplit(base_url)
+        host = url.hostname or ""
+        _ = url.port
+    except ValueError:
+        url, host = urlsplit(""), ""
+    # "@": a name or password in the address would end up in messages.
+    if url.scheme not in ("http", "https") or not _HOST.fullmatch(host) or re.search(r"[@?#\s]", base_url):
+        raise BadCredentials(
+            "SENDOSO_BASE_URL is not the address of an API. It looks like https://app.sendoso.com/api/v2; "
+            "correct it and restart the server."
+        )
+    if url.scheme == "http" and host not in _LOOPBACK:
+        raise BadCredentials(
+            "SENDOSO_BASE_URL must start with https:// so that the API key stays secret on the way "
+            "(http:// is accepted for this machine only)."
+        )
+
+
+class HttpClient:
+    """Sends requests with the key, and turns every answer that is not one into an `ApiError`.
+
+    The connection pool is made at the first request: reading certificates takes longer than the rest of
+    a start.
+    """
+
+    def __init__(self, *, base_url: str, api_key: str, app: ASGIApp | None, timing: Timing) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._api_key = api_key
+        self._app = app
+        self._timing = timing
+        self._client: httpx.AsyncClient | None = None
+
+    async def get(self, path: str, params: Mapping[str, Any], *, what: str | None = None) -> Json:
+        """A read, tried up to three times; parameters that are None are left out.
+
+        `what` names the thing whose id is in the path, for the sentence a 404 becomes.
+
+        Raises:
+            ApiError: as the tree in `sendoso_mcp.errors` says.
+            SettingsError: before anything is sent.
+        """
+        with anyio.move_on_after(self._timing.read_deadline):
+            for attempt in range(1, _ATTEMPTS + 1):
+                last = attempt == _ATTEMPTS
+                try:
+                    response, body = await self._exchange("GET", path, params=params)
+                except _BROKEN as error:
+                    if last:
+                        self._raise_transport(error)
+                    await self._pause(attempt, None)
+                    continue
+                except httpx.RequestError as error:
+                    self._raise_transport(error)
+                if response.status_code in _RETRIED and not last:
+                    await self._pause(attempt, retry_after(response))
+                    continue
+                return read(response, body, what)
+        raise Timeout(self._timing.read_deadline)
+
+    async def write(
+        self,
+        method: Literal["POST", "DELETE"],
+        path: str,
+        body: Json | None = None,
+        *,
+        what: str | None = None,
+        answered: bool = True,
+    ) -> Json:
+        """A write: exactly one request. With `answered` false the body of a 2xx is ignored.
+
+        Raises:
+            ApiError: as the tree in `sendoso_mcp.errors` says.
+            SettingsError: before anything is sent.
+        """
+        with anyio.move_on_after(self._timing.write_deadline):
+            try:
+                response, content = await self._exchange(method, path, body=body)
+            except httpx.RequestError as error:
+                self._raise_transport(error)
+            if not answered and response.is_success:
+                return {}
+            return read(response, content, what)
+        raise Timeout(self._timing.write_deadline)
+
+    async def aclose(self) -> None:
+        """Closes the pool. Idempotent."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    def _open(self) -> httpx.AsyncClient:
+        if self._client is None:
+            timing = self._timing
+            if self._app is None:
+                check_credentials(self._base_url, self._api_key)
+            app = self._app
+            try:
+                self._client = httpx.AsyncClient(
+                    headers={
+                        "X-Api-Key": self._api_key,
+                        "Accept": "application/json",
+                        "User-Agent": f"sendoso-mcp/{__version__}",
+                    },
+                    timeout=httpx.Timeout(
+                        connect=timing.connect, read=timing.read, write=timing.write, pool=timing.pool
+                    ),
+                    limits=httpx.Limits(
+                        max_connections=20, max_keepalive_connections=10, keepalive_expiry=15
+                    ),
+                    follow_redirects=False,
+                    transport=None if app is None else httpx.ASGITransport(app, raise_app_exceptions=False),
+                )
+            except (OSError, ValueError, httpx.InvalidURL) as error:
+                # httpx reads certificates and proxies from the environment.
+                raise SettingsError(
+                    "This machine's network settings cannot be used: "
+                    "check SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables."
+                ) from error
+        return self._client
+
+    async def _exchange(
+        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Json | None = None
+    ) -> tuple[httpx.Response, bytes]:
+        query = {name: value for name, value in (params or {}).items() if value is not None}
+        request = self._open().stream(method, self._base_url + path, params=query or None, json=body)
+        async with request as response:
+            content = bytearray()
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > MAX_BODY:
+                    raise UnreadableAnswer(f"more than {MAX_BODY // 1024**2} MiB")
+            return response, bytes(content)
+
+    async def _pause(self, attempt: int, asked: float | None) -> None:
+        timing = self._timing
+        if asked is None:
+            # Jitter keeps many servers from coming back in the same instant.
+            asked = timing.backoff * 2 ** (attempt - 1) * random.uniform(0.5, 1)  # noqa: S311 - not a secret
+        await anyio.sleep(min(asked, timing.longest_wait))
+
+    def _raise_transport(self, error: httpx.RequestError) -> NoReturn:
+        if isinstance(error, _BEFORE_CONNECTION):
+            raise NotConnected(urlsplit(self._base_url).netloc) from error
+        if isinstance(error, httpx.TimeoutException):
+            raise Timeout(self._timing.read) from error
+        raise UnreadableAnswer("the connection broke") from error

@@ -1,0 +1,176 @@
+"""Sendoso's Sending Platform API, version 2: its ten operations and their wire shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from sendoso_mcp.api.answers import Json
+from sendoso_mcp.api.http import HttpClient
+from sendoso_mcp.api.port import Ability
+from sendoso_mcp.errors import BadArgument, UnreadableAnswer
+from sendoso_mcp.models import (
+    GroupBy,
+    InventoryItem,
+    ItemType,
+    NewRecipient,
+    Noun,
+    Order,
+    Page,
+    Recipient,
+    ReportRow,
+    ReportTotals,
+    Send,
+    SendsReport,
+    SendStatus,
+    TeamBudget,
+    check_id,
+)
+
+N = TypeVar("N", bound=Noun)
+
+
+class SendosoV2:
+    """The `Sendoso` port in the v2 dialect."""
+
+    abilities = frozenset(Ability)
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    async def list_inventory(
+        self, *, type: ItemType | None = None, page: int = 1, per_page: int = 100
+    ) -> Page[InventoryItem]:
+        """GET /inventory."""
+        answer = await self._http.get("/inventory", {"type": type, "page": page, "per_page": per_page})
+        return _page(InventoryItem, answer, "items", page, per_page)
+
+    async def list_recipients(
+        self, *, query: str | None = None, page: int = 1, per_page: int = 25
+    ) -> Page[Recipient]:
+        """GET /recipients."""
+        answer = await self._http.get("/recipients", {"search": query, "page": page, "per_page": per_page})
+        return _page(Recipient, answer, "recipients", page, per_page)
+
+    async def get_recipient(self, recipient_id: str) -> Recipient:
+        """GET /recipients/{recipient_id}."""
+        path = f"/recipients/{_segment('recipient_id', recipient_id)}"
+        return _noun(Recipient, await self._http.get(path, {}, what=f"recipient {recipient_id}"))
+
+    async def create_recipient(self, new: NewRecipient) -> Recipient:
+        """POST /recipients."""
+        body = new.model_dump(mode="json", exclude_none=True)
+        return _noun(Recipient, await self._http.write("POST", "/recipients", body))
+
+    async def list_sends(
+        self,
+        *,
+        status: SendStatus | None = None,
+        start: date | None = None,
+        end: date | None = None,
+        page: int = 1,
+        per_page: int = 25,
+    ) -> Page[Send]:
+        """GET /sends."""
+        params = {
+            "status": status,
+            "start_date": start and start.isoformat(),
+            "end_date": end and end.isoformat(),
+            "page": page,
+            "per_page": per_page,
+        }
+        return _page(Send, await self._http.get("/sends", params), "sends", page, per_page)
+
+    async def get_send(self, send_id: str) -> Send:
+        """GET /sends/{send_id}."""
+        path = f"/sends/{_segment('send_id', send_id)}"
+        return _noun(Send, await self._http.get(path, {}, what=f"send {send_id}"))
+
+    async def place_order(self, order: Order) -> Send:
+        """POST /sends."""
+        details = order.model_dump(mode="json", exclude={"recipient", "item"}, exclude_none=True)
+        body = {"recipient_id": order.recipient.id, "item_id": order.item.id, **details}
+        return _noun(Send, await self._http.write("POST", "/sends", body))
+
+    async def cancel_send(self, send_id: str) -> None:
+        """DELETE /sends/{send_id}; the contract promises no body."""
+        path = f"/sends/{_segment('send_id', send_id)}"
+        await self._http.write("DELETE", path, what=f"send {send_id}", answered=False)
+
+    async def get_budget(self) -> TeamBudget:
+        """GET /teams/budget."""
+        return _noun(TeamBudget, await self._http.get("/teams/budget", {}))
+
+    async def get_report(self, start: date, end: date, group_by: GroupBy | None = None) -> SendsReport:
+        """GET /reports/sends."""
+        params = {"start_date": start.isoformat(), "end_date": end.isoformat(), "group_by": group_by}
+        answer = await self._http.get("/reports/sends", params)
+        if not isinstance(answer.get("totals"), dict) and not isinstance(answer.get("data"), list):
+            raise UnreadableAnswer("a report without totals and data")
+        period = _mapping(answer, "period")
+        rows = answer.get("data")
+        return SendsReport(
+            start_date=period.get("start_date"),
+            end_date=period.get("end_date"),
+            totals=ReportTotals.model_validate(_mapping(answer, "totals")),
+            rows=tuple(_readable(ReportRow, rows if isinstance(rows, list) else [])),
+        )
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+
+def _segment(argument: str, value: str) -> str:
+    """An id as one segment of a path."""
+    try:
+        return quote(check_id(value), safe="")
+    except ValueError as error:
+        raise BadArgument(f"{argument}: {error}.") from error
+
+
+def _noun(noun: type[N], answer: Json) -> N:
+    try:
+        return noun.model_validate(answer)
+    except ValidationError as error:
+        raise UnreadableAnswer(f"no usable {noun.__name__.lower()}") from error
+
+
+def _page(noun: type[N], answer: Json, key: str, page: int, per_page: int) -> Page[N]:
+    """A list answer; the contract lets its pagination be missing."""
+    entries = answer.get(key)
+    if not isinstance(entries, list):
+        raise UnreadableAnswer(f"no list of {key}")
+    given = _mapping(answer, "pagination")
+
+    def number(name: str) -> int | None:
+        value = given.get(name)
+        return value if type(value) is int and value >= 0 else None
+
+    return Page[N](
+        items=tuple(_readable(noun, entries)),
+        page=number("page") or page,
+        per_page=number("per_page") or per_page,
+        total=number("total"),
+        total_pages=number("total_pages"),
+    )
+
+
+def _readable(noun: type[N], entries: list[Any]) -> list[N]:
+    """The entries that have a usable id: nothing can be done with the others."""
+    found: list[N] = []
+    for entry in entries:
+        try:
+            found.append(noun.model_validate(entry))
+        except ValidationError:
+            continue
+    return found
+
+
+def _mapping(answer: Json, key: str) -> Mapping[str, Any]:
+    value = answer.get(key)
+    return value if isinstance(value, dict) else {}
