@@ -1,0 +1,113 @@
+"""All pages of the inventory, read once and kept for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+
+from sendoso_mcp.api import Sendoso
+from sendoso_mcp.errors import BadArgument, one_error
+from sendoso_mcp.models import InventoryItem, Page
+
+PER_PAGE = 100
+MAX_AGE = 300.0
+"""Seconds for which a search answers from memory. A price is never taken from memory: see `find`."""
+
+_MAX_PAGES = 2_000
+_PARALLEL = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    items: tuple[InventoryItem, ...]
+    page_of: dict[str, int]
+    at: float
+
+
+class Catalog:
+    """The team's gifts. Concurrent callers share one load."""
+
+    def __init__(self, sendoso: Sendoso, *, now: Callable[[], float] = anyio.current_time) -> None:
+        self._sendoso = sendoso
+        self._now = now
+        self._lock = anyio.Lock()
+        self._loaded: _Loaded | None = None
+
+    async def items(self) -> tuple[InventoryItem, ...]:
+        """Every gift, at most `MAX_AGE` seconds old, in Sendoso's order.
+
+        Raises:
+            ApiError: Sendoso could not be read.
+        """
+        return (await self._fresh_enough()).items
+
+    async def find(self, item_id: str) -> InventoryItem:
+        """One gift with its price and availability as they are now: its page is read again.
+
+        Raises:
+            BadArgument: there is no such gift.
+            ApiError: Sendoso could not be read.
+        """
+        number = self._loaded.page_of.get(item_id) if self._loaded else None
+        if number is not None:
+            page = await self._sendoso.list_inventory(page=number, per_page=PER_PAGE)
+            if item := _pick(page.items, item_id):
+                return item
+        # Never seen, or gifts were added or removed and it slid to another page.
+        loaded = await self._load(older_than=self._now())
+        if item := _pick(loaded.items, item_id):
+            return item
+        raise BadArgument(
+            f"item_id: there is no gift {item_id} in the inventory. Use an id from search_inventory."
+        )
+
+    async def _fresh_enough(self) -> _Loaded:
+        loaded = self._loaded
+        if loaded is not None and self._now() - loaded.at < MAX_AGE:
+            return loaded
+        return await self._load(older_than=self._now() - MAX_AGE)
+
+    async def _load(self, older_than: float) -> _Loaded:
+        """Reads all pages, unless somebody began to after `older_than` and finished while we waited."""
+        async with self._lock:
+            if self._loaded is None or self._loaded.at <= older_than:
+                self._loaded = await self._read_all()
+            return self._loaded
+
+    async def _read_all(self) -> _Loaded:
+        started = self._now()
+        first = await self._sendoso.list_inventory(page=1, per_page=PER_PAGE)
+        pages = {1: first}
+        if first.total_pages is not None:
+            limiter = anyio.CapacityLimiter(_PARALLEL)
+
+            async def read(number: int) -> None:
+                async with limiter:
+                    pages[number] = await self._sendoso.list_inventory(page=number, per_page=PER_PAGE)
+
+            with one_error():
+                await anyio.amap(read, range(2, min(first.total_pages, _MAX_PAGES) + 1))
+        else:
+            # No pagination in the answer: read on until a page brings nothing new.
+            seen = {item.id for item in first.items}
+            page: Page[InventoryItem] = first
+            while page.items and len(pages) < _MAX_PAGES:
+                page = await self._sendoso.list_inventory(page=len(pages) + 1, per_page=PER_PAGE)
+                if seen.issuperset(item.id for item in page.items):
+                    break
+                seen.update(item.id for item in page.items)
+                pages[len(pages) + 1] = page
+        # An item that moved while we read may stand on two pages; the later page was read later.
+        items: dict[str, InventoryItem] = {}
+        page_of: dict[str, int] = {}
+        for number, page in sorted(pages.items()):
+            for item in page.items:
+                items[item.id] = item
+                page_of[item.id] = number
+        return _Loaded(tuple(items.values()), page_of, started)
+
+
+def _pick(items: tuple[InventoryItem, ...], item_id: str) -> InventoryItem | None:
+    return next((item for item in items if item.id == item_id), None)

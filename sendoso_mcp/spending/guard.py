@@ -1,0 +1,179 @@
+"""The only door to `place_order`: quotes a send, and orders it once.
+
+What a dispatch ends as follows from what the answer proves. A connection that was never made and an
+explicit refusal prove that nothing was ordered; everything else proves nothing and is `UNKNOWN`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+
+from sendoso_mcp.api import Sendoso
+from sendoso_mcp.errors import (
+    BadArgument,
+    Conflict,
+    NotConnected,
+    OutcomeUnknown,
+    Refused,
+    SendosoError,
+    SettingsError,
+    one_error,
+)
+from sendoso_mcp.models import InventoryItem, Order, Send
+from sendoso_mcp.spending.approval import Approval
+from sendoso_mcp.spending.policy import Effect, judge
+from sendoso_mcp.spending.quote import Quote, SendRequest
+
+log = logging.getLogger(__name__)
+
+
+class State(StrEnum):
+    """What a dispatch ended as."""
+
+    CONFIRMED = "confirmed"
+    NOT_SENT = "not_sent"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a dispatch ended: the send if it is confirmed, the error if it is not sent or rejected."""
+
+    state: State
+    send: Send | None = None
+    error: SendosoError | None = None
+
+    @property
+    def proves_nothing_ordered(self) -> bool:
+        """Whether the same request may be dispatched again."""
+        return self.state in (State.NOT_SENT, State.REJECTED)
+
+
+class _Intent:
+    """A request on its way, or settled."""
+
+    def __init__(self, request: SendRequest) -> None:
+        self.request = request
+        self.settled = anyio.Event()
+        self.settlement = Settlement(State.UNKNOWN)
+
+
+class Guard:
+    """Quotes and dispatches sends.
+
+    Args:
+        sendoso: where gifts are ordered.
+        find_item: looks a gift up by its id, fresh enough to price it.
+        tasks: a task group that outlives requests. A dispatch runs in it, so that a client that
+            disconnects or cancels never leaves an order half made.
+    """
+
+    def __init__(
+        self,
+        sendoso: Sendoso,
+        find_item: Callable[[str], Coroutine[Any, Any, InventoryItem]],
+        tasks: TaskGroup,
+    ) -> None:
+        self._sendoso = sendoso
+        self._find_item = find_item
+        self._tasks = tasks
+        # By idempotency key, for as long as this process lives.
+        self._intents: dict[str, _Intent] = {}
+
+    async def quote(self, request: SendRequest) -> Quote:
+        """Looks up the gift, the recipient and the team's budget, in parallel.
+
+        Raises:
+            BadArgument: there is no such gift.
+            ApiError: `NotFound` if there is no such recipient, or whatever went wrong at Sendoso.
+        """
+        with one_error():
+            item, recipient, budget = await anyio.gather(
+                self._find_item(request.item_id),
+                self._sendoso.get_recipient(request.recipient_id),
+                self._sendoso.get_budget(),
+            )
+        order = Order(
+            recipient=recipient,
+            item=item,
+            message=request.message,
+            scheduled_date=request.scheduled_date,
+            crm_id=request.crm_id,
+            crm_type=request.crm_type,
+        )
+        return Quote(request=request, order=order, budget=budget, taken_at=anyio.current_time())
+
+    async def recall(self, key: str, request: SendRequest) -> Settlement | None:
+        """What became of the request that was sent under this idempotency key; None if none was.
+
+        Waits for one that is on its way.
+
+        Raises:
+            BadArgument: the key was used for another request.
+        """
+        intent = self._intents.get(key)
+        if intent is None:
+            return None
+        if intent.request.digest != request.digest:
+            raise BadArgument(
+                "idempotency_key: this key was used before for another gift, recipient or message. "
+                "Use a new key for a new gift."
+            )
+        await intent.settled.wait()
+        return intent.settlement
+
+    async def send(self, quote: Quote, approval: Approval, key: str | None = None) -> Settlement:
+        """Orders the gift: exactly one request to Sendoso, never repeated, whatever it answers.
+
+        With a key that is on its way or settled, nothing is ordered and its settlement is returned.
+
+        Raises:
+            BadArgument: the key was used for another request.
+            ValueError: the approval is for other facts, or policy forbids the send; a caller's mistake.
+        """
+        if not approval.covers(quote) or judge(quote).effect is Effect.DENY:
+            raise ValueError("a send needs an approval of its own quote, and policy's consent")
+        if key is not None and (earlier := await self.recall(key, quote.request)) is not None:
+            return earlier
+        intent = _Intent(quote.request)
+        # No await since recall: of two requests with one key, the second finds the first's intent.
+        if key is not None:
+            self._intents[key] = intent
+        self._tasks.start_soon(self._dispatch, intent, quote.order, key)
+        await intent.settled.wait()
+        return intent.settlement
+
+    async def _dispatch(self, intent: _Intent, order: Order, key: str | None) -> None:
+        # Shutting down waits for an order on its way (its deadline is short) instead of cutting it off.
+        with anyio.CancelScope(shield=True):
+            try:
+                intent.settlement = await self._place(order)
+            finally:
+                if key is not None and intent.settlement.proves_nothing_ordered:
+                    del self._intents[key]
+                intent.settled.set()
+        log.info("dispatch %s", intent.settlement.state)
+
+    async def _place(self, order: Order) -> Settlement:
+        try:
+            return Settlement(State.CONFIRMED, send=await self._sendoso.place_order(order))
+        except (NotConnected, SettingsError) as error:
+            return Settlement(State.NOT_SENT, error=error)
+        except Conflict as error:
+            # Not among the answers that an order can get, so it proves nothing.
+            return Settlement(State.UNKNOWN, error=error)
+        except Refused as error:
+            return Settlement(State.REJECTED, error=error)
+        except OutcomeUnknown as error:
+            return Settlement(State.UNKNOWN, error=error)
+        except Exception:
+            log.exception("an order ended in an unexpected error")
+            return Settlement(State.UNKNOWN)

@@ -1,0 +1,64 @@
+"""What is to be sent, and what it costs, as known at one moment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sendoso_mcp.models import CrmType, Order, TeamBudget
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """A gift somebody wants sent, by ids; nothing about it has been looked up."""
+
+    recipient_id: str
+    item_id: str
+    message: str | None = None
+    scheduled_date: date | None = None
+    crm_id: str | None = None
+    crm_type: CrmType | None = None
+
+    @property
+    def digest(self) -> str:
+        """The same for the same wish, and for no other."""
+        return _digest(
+            self.recipient_id,
+            self.item_id,
+            self.message,
+            self.scheduled_date,
+            self.crm_id,
+            self.crm_type,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A request with everything looked up.
+
+    `taken_at` is in seconds on the event loop's clock.
+    """
+
+    request: SendRequest
+    order: Order
+    budget: TeamBudget
+    taken_at: float
+
+    @property
+    def price(self) -> Decimal | None:
+        """List price in USD; Sendoso adds shipping and fees. None where Sendoso gives none."""
+        return self.order.item.price
+
+    @property
+    def digest(self) -> str:
+        """What a person says yes to: this gift, to this person, at this price, in these words."""
+        recipient, item = self.order.recipient, self.order.item
+        return _digest(self.request.digest, recipient.name, recipient.email, item.name, item.price)
+
+
+def _digest(*parts: object) -> str:
+    text = json.dumps([None if part is None else str(part) for part in parts])
+    return hashlib.sha256(text.encode()).hexdigest()
