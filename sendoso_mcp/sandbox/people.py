@@ -1,0 +1,154 @@
+"""Who gifts go to: an address book of invented people at invented companies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+
+from sendoso_mcp.sandbox.dice import dice
+from sendoso_mcp.sandbox.words import plain, slug
+
+_NAMES = """
+    Sofia Ramírez; Priya Natarajan; Marcus Oyelaran; Chloé Dubois; Jürgen Weiß; Aiko Tanaka; Liam O'Connor
+    Zoë Papadopoulos; Mateusz Łukaszewski; Fatima Al-Sayed; Søren Kjærgaard; Isabella Conti; Kwame Mensah
+    Hannah Goldberg; Nguyễn Minh Anh; Carlos Peña; Ingrid Åström; Dmitri Volkov; Yusuf Çelik; Emily Carter
+    Raj Malhotra; Ana Beatriz Gonçalves; Tom Whitfield; Mei-Ling Chen; Oluwaseun Adeyemi; Lucía Fernández
+    Björn Eriksson; Grace Kim; Tomáš Dvořák; Aaliyah Brooks; Daniel Schäfer; Siobhán Murphy; Hiroshi Yamamoto
+    Amara Okafor; Noah Feldman; Renée Lefèvre; Andrei Popescu; Jasmine Patel; Miguel Ángel Torres
+    Sarah Johansson; Omar Haddad
+    Katarzyna Wiśniewska; Ethan Brooks; Leilani Kealoha; Vikram Iyer; Nora Lindqvist; Freya Halvorsen
+    Gabriel Núñez; Thandiwe Dlamini; Victor Hugo Araújo; Alice Moreau; Kenji Sato; Rebecca Stein
+    Ayşe Demirtaş; Jonas Müller; Imani Jackson; Elena Petrova; Finn Gallagher; Camila Rojas
+"""
+
+_COMPANIES = """
+    Harborline Freight; Bluefin Analytics; Larkspur Health; Ironwood Capital; Meridian Grid; Papertrail Legal
+    Sunbeam Schools; Quarry Cloud; Tidepool Media; Fernhill Foods; Orbit Payroll; Copperline Telecom
+    Harvest Metrics; Silver Birch Insurance; Pinecrest Security; Volta Mobility; Cobalt Games; Juniper Hotels
+"""
+
+_TITLES = """
+    Account Executive; Chief of Staff; Chief Revenue Officer; Customer Success Manager; Director of Operations
+    Engineering Manager; Head of People; Head of Procurement; IT Director; Marketing Manager; Product Manager
+    RevOps Lead; Sales Development Representative; Senior Software Engineer; VP Customer Success; VP Finance
+    VP Sales; Office Manager; Founder & CEO; Director of Demand Generation
+"""
+
+_ADDRESSES = """
+    418 Juniper Street|Apt 5B|Austin|TX|78702|US; 77 Wharf Lane||Boston|MA|02110|US
+    2200 Alder Avenue|Suite 310|Seattle|WA|98101|US; 915 Mission Terrace||San Francisco|CA|94103|US
+    1340 Larimer Court||Denver|CO|80204|US; 60 Peachtree Walk|Floor 9|Atlanta|GA|30303|US
+    508 Lake View Road||Chicago|IL|60611|US; 3321 Magnolia Drive||Nashville|TN|37203|US
+    19 Orchard Hill||Portland|OR|97205|US; 845 Biscayne Way|Unit 1204|Miami|FL|33131|US
+    27 Harlem Row|Apt 3|New York|NY|10027|US; 1600 Camelback Path||Phoenix|AZ|85016|US
+    412 Nicollet Square||Minneapolis|MN|55401|US; 733 Capitol Bend||Raleigh|NC|27601|US
+    90 Liberty Yard|Suite 12|Philadelphia|PA|19106|US; 2145 Temple View||Salt Lake City|UT|84101|US
+    58 Ward Crescent||Honolulu|HI|96814|US; 301 Congress Mews||Portland|ME|04101|US
+    14 Clover Gardens|Flat 2|London||E2 7DP|GB; 220 Queen's Quay|Suite 800|Toronto|ON|M5J 2Y5|CA
+    Ahornweg 12||Berlin||10115|DE; 8 rue des Tilleuls||Lyon||69002|FR
+    31 Banksia Parade||Melbourne|VIC|3000|AU; Calle del Olmo 44|3º B|Madrid||28012|ES
+    6 Harcourt Mews||Dublin||D02 XE81|IE; 17 Tulpenkade||Utrecht||3511 AB|NL
+"""
+
+_FIRST_ADDED = datetime(2023, 1, 9, 9, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class PostalAddress:
+    """Where parcels go."""
+
+    street1: str | None = None
+    street2: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    country: str = "US"
+
+    @property
+    def is_deliverable(self) -> bool:
+        """Whether a carrier would find it; not every country has states and postal codes."""
+        return bool(self.street1 and self.city)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in the address book."""
+
+    id: str
+    first_name: str
+    last_name: str
+    email: str
+    created_at: datetime
+    company: str | None = None
+    title: str | None = None
+    address: PostalAddress | None = None
+
+    @property
+    def can_get_parcels(self) -> bool:
+        """Whether there is somewhere to ship to."""
+        return self.address is not None and self.address.is_deliverable
+
+    @cached_property
+    def _haystack(self) -> str:
+        return plain(f"{self.first_name} {self.last_name} {self.email} {self.company or ''}")
+
+    def matches(self, search: str) -> bool:
+        """Whether every word occurs somewhere in name, email or company, accents and case aside."""
+        return all(word in self._haystack for word in plain(search).split())
+
+
+def make_people(seed: int) -> list[Person]:
+    """The address book of a seed: Sarah Johnson first, then the others in a shuffled order."""
+    rng = dice(seed, "people")
+    names = _listed(_NAMES)
+    rng.shuffle(names)
+    people = [_sarah()]
+    for name in names:
+        first, last = _split_name(name)
+        company = rng.choice(_listed(_COMPANIES))
+        handle = f"{slug(first, '')}.{slug(last, '')}"
+        people.append(
+            Person(
+                id=f"rcpt_{slug(name, '_')}",
+                first_name=first,
+                last_name=last,
+                email=f"{handle}@{slug(company, '')}.example",
+                created_at=_FIRST_ADDED + timedelta(minutes=rng.randrange(540 * 24 * 60)),
+                company=company,
+                title=rng.choice(_listed(_TITLES)),
+                # About one in ten is known by email only.
+                address=None if rng.random() < 0.1 else _address(rng.choice(_listed(_ADDRESSES))),
+            )
+        )
+    return people
+
+
+def _sarah() -> Person:
+    return Person(
+        id="rcpt_sarah_johnson",
+        first_name="Sarah",
+        last_name="Johnson",
+        email="sarah.johnson@northwindrobotics.example",
+        created_at=_FIRST_ADDED,
+        company="Northwind Robotics",
+        title="VP Marketing",
+        address=PostalAddress("1280 Foundry Street", "Suite 400", "Portland", "OR", "97209", "US"),
+    )
+
+
+def _listed(block: str) -> list[str]:
+    return [entry.strip() for line in block.split("\n") for entry in line.split(";") if entry.strip()]
+
+
+def _split_name(name: str) -> tuple[str, str]:
+    # Of three words the middle one is a second given name, except where the family name comes first.
+    words = name.split()
+    if words[0] == "Nguyễn":
+        return " ".join(words[1:]), words[0]
+    return " ".join(words[:-1]), words[-1]
+
+
+def _address(written: str) -> PostalAddress:
+    street1, street2, city, state, postal_code, country = (part or None for part in written.split("|"))
+    return PostalAddress(street1, street2, city, state, postal_code, country or "US")

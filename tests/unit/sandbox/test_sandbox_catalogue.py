@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import re
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+
+from sendoso_mcp.models import SHIPPED_TYPES, ItemType
+from sendoso_mcp.sandbox.catalogue import Gift, make_gifts
+from sendoso_mcp.sandbox.costs import cost_of
+
+
+@pytest.fixture(scope="module")
+def gifts() -> list[Gift]:
+    return make_gifts(320, seed=7)
+
+
+def test_320_gifts_cover_the_five_types(gifts: list[Gift]) -> None:
+    counts = Counter(gift.type for gift in gifts)
+    assert len(gifts) == 320
+    assert set(counts) == set(ItemType)
+    assert min(counts.values()) >= 20
+
+
+def test_about_six_in_a_hundred_are_unavailable(gifts: list[Gift]) -> None:
+    assert 0.03 < sum(not gift.available for gift in gifts) / len(gifts) < 0.10
+
+
+def test_only_what_is_shipped_has_a_shipping_time(gifts: list[Gift]) -> None:
+    for gift in gifts:
+        if gift.type in SHIPPED_TYPES:
+            assert gift.shipping_time_days in range(1, 11)
+        else:
+            assert gift.shipping_time_days is None
+
+
+def test_each_gift_can_be_shown_and_addressed(gifts: list[Gift]) -> None:
+    for gift in gifts:
+        assert re.fullmatch(r"item_[a-z0-9_]{3,120}", gift.id)
+        assert gift.image_url.startswith("https://images.example.com/")
+        assert 20 <= len(gift.description) <= 200
+        assert Decimal(5) <= gift.price <= Decimal(500)
+        assert gift.price == round(gift.price, 2)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "coffee lover",
+        "chocolate truffles",
+        "noise cancelling headphones",
+        "new parents",
+        "dog owner",
+        "vegan snacks",
+        "work from home",
+        "spa",
+        "donation",
+    ],
+)
+def test_what_people_look_for_is_there(gifts: list[Gift], wanted: str) -> None:
+    stems = [word.rstrip("s") for word in wanted.split()]
+    assert any(all(stem in f"{gift.name} {gift.description}".lower() for stem in stems) for gift in gifts)
+
+
+def test_a_seed_always_deals_the_same_gifts_and_another_deals_others() -> None:
+    assert make_gifts(320, seed=7) == make_gifts(320, seed=7)
+    assert make_gifts(320, seed=7) != make_gifts(320, seed=8)
+
+
+def test_more_gifts_begin_with_the_same_gifts(gifts: list[Gift]) -> None:
+    assert make_gifts(1000, seed=7)[:320] == gifts
+
+
+def test_20_000_gifts_have_names_and_ids_of_their_own() -> None:
+    gifts = make_gifts(20_000, seed=7)
+    assert len({gift.id for gift in gifts}) == len({gift.name.lower() for gift in gifts}) == 20_000
+    assert max(len(gift.id) for gift in gifts) <= 128
+
+
+@pytest.mark.parametrize("count", [0, -1, 10_000_000])
+def test_a_number_of_gifts_that_cannot_be_made_is_refused(count: int) -> None:
+    with pytest.raises(ValueError, match="the sandbox can hold 1 to"):
+        make_gifts(count, seed=7)
+
+
+@pytest.mark.parametrize(
+    ("type_", "price", "cost"),
+    [
+        (ItemType.EGIFT, "25.00", "28.00"),
+        (ItemType.PHYSICAL, "48.50", "58.45"),
+        (ItemType.SWAG, "24.00", "31.25"),
+        (ItemType.DIRECT_MAIL, "9.95", "14.45"),
+        (ItemType.CHARITY, "50.00", "50.00"),
+    ],
+)
+def test_a_send_costs_the_list_price_plus_shipping_and_fees(type_: ItemType, price: str, cost: str) -> None:
+    gift = Gift("item_1", "A gift", "For somebody.", type_, Decimal(price), True, None)
+    assert cost_of(gift) == Decimal(cost)
