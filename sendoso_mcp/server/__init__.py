@@ -1,0 +1,1 @@
+"""What the model sees: tools, resources, prompts, instructions. Besides `cli`, the only room to know MCP."""

@@ -1,0 +1,92 @@
+"""What tools answer with: only what a model can use, amounts in USD, ids only where a next call takes one.
+
+Every answer goes through `server.app`, which leaves nulls out, cleans text and adds the sandbox note.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Self
+
+from pydantic import BaseModel
+
+from sendoso_mcp.models import Address, Recipient, Send
+
+
+class Answer(BaseModel):
+    """What every answer may carry."""
+
+    sandbox: str | None = None
+
+
+class Reason(BaseModel):
+    """Why: a stable code, and a sentence."""
+
+    code: str
+    text: str
+
+
+class AddressAnswer(BaseModel):
+    """A postal address."""
+
+    street1: str | None = None
+    street2: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+
+    @classmethod
+    def of(cls, address: Address) -> Self:
+        """As Sendoso has it."""
+        return cls.model_validate(address.model_dump())
+
+
+class Person(BaseModel):
+    """A recipient in a list."""
+
+    id: str
+    name: str
+    email: str | None = None
+    company: str | None = None
+    title: str | None = None
+
+    @classmethod
+    def of(cls, recipient: Recipient) -> Self:
+        """As Sendoso has them."""
+        return cls(
+            id=recipient.id,
+            name=recipient.name,
+            email=recipient.email,
+            company=recipient.company,
+            title=recipient.title,
+        )
+
+
+class SendRow(BaseModel):
+    """A send in a list."""
+
+    id: str
+    status: str | None = None
+    to: str | None = None
+    gift: str | None = None
+    cost: float | None = None
+    created: date | None = None
+
+    @classmethod
+    def of(cls, send: Send) -> Self:
+        """As Sendoso has it."""
+        return cls(
+            id=send.id,
+            status=send.status,
+            to=send.recipient and (send.recipient.name or send.recipient.email),
+            gift=send.item and send.item.name,
+            cost=number(send.cost),
+            created=send.created_at and send.created_at.date(),
+        )
+
+
+def number(amount: Decimal | None) -> float | None:
+    """An amount as JSON writes it: plain USD."""
+    return None if amount is None else float(amount)

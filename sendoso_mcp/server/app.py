@@ -1,0 +1,180 @@
+"""Builds the MCP server, and holds what is true of every tool call."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import Any
+
+from mcp import MCPError
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp_types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, TextContent
+from pydantic import ValidationError
+
+from sendoso_mcp import __version__
+from sendoso_mcp.errors import SendosoError, SettingsError, Unsettled
+from sendoso_mcp.server.hygiene import clean, clean_data, clean_line
+from sendoso_mcp.server.instructions import instructions
+from sendoso_mcp.server.prompts import add_prompts
+from sendoso_mcp.server.resources import add_resources
+from sendoso_mcp.server.services import SANDBOX_NOTE, Services
+from sendoso_mcp.server.tools import TOOLS, ToolSpec
+
+log = logging.getLogger(__name__)
+
+
+def build_server(
+    services: Services, *, read_only: bool = False, only: Collection[str] | None = None
+) -> MCPServer[Services]:
+    """The server with all that is switched on.
+
+    Args:
+        services: what the tools work with; open for as long as the server runs.
+        read_only: leaves out every tool that changes something.
+        only: names of tools to offer; None offers all.
+
+    Raises:
+        SettingsError: `only` names a tool that does not exist.
+    """
+    unknown = sorted(set(only or ()) - {spec.name for spec in TOOLS})
+    if unknown:
+        names = ", ".join(spec.name for spec in TOOLS)
+        raise SettingsError(f"--tools: there is no tool {', '.join(unknown)}. The tools are: {names}.")
+    specs = [
+        spec
+        for spec in TOOLS
+        if (only is None or spec.name in only)
+        and (spec.read_only or not read_only)
+        and (spec.needs is None or spec.needs in services.sendoso.abilities)
+    ]
+    if not specs:
+        raise SettingsError("No tool is left: --tools names only tools that --read-only leaves out.")
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer[Services]) -> AsyncIterator[Services]:
+        # The SDK enters this once a connection over SSE; the services outlive connections.
+        yield services
+
+    server = _GiftServer(specs, services, lifespan=lifespan)
+    add_resources(server, services)
+    add_prompts(server, {spec.name for spec in specs})
+    return server
+
+
+class _GiftServer(MCPServer[Services]):
+    """An MCP server whose answers are clean, compact and honest about the sandbox."""
+
+    def __init__(self, specs: list[ToolSpec], services: Services, **options: Any) -> None:
+        self._specs = {spec.name: spec for spec in specs}
+        tools = [spec.build() for spec in specs]
+        self._arguments = {tool.name: list(tool.parameters["properties"]) for tool in tools}
+        self._sandbox = services.sandbox
+        super().__init__(
+            name="sendoso",
+            title="Sendoso gifts",
+            description="Find, price, send, track and report corporate gifts.",
+            version=__version__,
+            website_url="https://developer.sendoso.com/",
+            instructions=instructions(self._specs, sandbox=services.sandbox),
+            tools=tools,
+            **options,
+        )
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Services, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Calls a tool; see `MCPServer.call_tool`.
+
+        Raises:
+            ToolError: with one clear text for the model.
+        """
+        try:
+            self._check_names(name, arguments)
+            result = await super().call_tool(name, arguments, context)
+        except (ToolError, MCPError) as error:
+            raise _told(self._explain(name, error), error) from error.__cause__
+        return self._finish(result) if isinstance(result, CallToolResult) else result
+
+    async def get_prompt(
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        context: Context[Services, Any] | None = None,
+    ) -> GetPromptResult | InputRequiredResult:
+        """Renders a prompt; see `MCPServer.get_prompt`.
+
+        Raises:
+            MCPError: invalid params, for an unknown prompt or a missing argument.
+        """
+        try:
+            return await super().get_prompt(name, arguments, context)
+        except ValueError as error:
+            raise MCPError(INVALID_PARAMS, clean(str(error), longest=300)) from error
+
+    def _check_names(self, name: str, arguments: dict[str, Any]) -> None:
+        # A misspelt `message` must not become a gift without one.
+        known = self._arguments.get(name, list(arguments))
+        unknown = [argument for argument in arguments if argument not in known]
+        if unknown:
+            names = ", ".join(clean_line(argument, longest=80) for argument in unknown)
+            takes = f"It takes: {', '.join(known)}." if known else "It takes none."
+            raise ToolError(f"{name} has no argument {names}. {takes} {self._specs[name].undone}")
+
+    def _explain(self, name: str, error: ToolError | MCPError) -> str:
+        """What happened, what did not, and what to do, as one text."""
+        spec = self._specs.get(name)
+        undone = spec.undone if spec else ""
+        cause = error.__cause__
+        match cause:
+            case Unsettled():
+                text = str(cause)
+            case SendosoError():
+                text = f"{cause} {undone}"
+            case ValidationError():
+                text = f"{_arguments(cause)} {undone}"
+            case ToolError():
+                # The SDK's own word for an accepted form whose content does not fit it.
+                text = f"The answer to the question could not be read. {undone}"
+            case _ if isinstance(error, MCPError):
+                text = f"The client could not show the question to the person. {undone}"
+            case _ if isinstance(error, UnexpectedToolError):
+                text = _defect(name, spec)
+            case _:
+                text = str(error)
+        return f"{text.strip()} ({SANDBOX_NOTE})" if self._sandbox else text.strip()
+
+    def _finish(self, result: CallToolResult) -> CallToolResult:
+        """Structured content and text that carry the same facts, cleaned and without nulls."""
+        data: dict[str, Any] = clean_data(result.structured_content or {})
+        if self._sandbox:
+            data["sandbox"] = SANDBOX_NOTE
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=data)
+
+
+def _told(text: str, error: ToolError | MCPError) -> ToolError:
+    # The SDK logs a traceback for this class only: a defect of ours.
+    known = isinstance(error.__cause__, (SendosoError, ValidationError))
+    return (
+        UnexpectedToolError(text) if isinstance(error, UnexpectedToolError) and not known else ToolError(text)
+    )
+
+
+def _arguments(error: ValidationError) -> str:
+    """A validation error as sentences: argument, then what is wrong with it."""
+    problems = []
+    for problem in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(part) for part in problem["loc"])
+        what = problem["msg"].removeprefix("Value error, ")
+        problems.append(f"{clean(where, longest=80)}: {clean(what, longest=300)}")
+    return f"Invalid arguments. {'; '.join(dict.fromkeys(problems))}."
+
+
+def _defect(name: str, spec: ToolSpec | None) -> str:
+    text = f"Something went wrong inside this server while it ran {name}; its log has the details."
+    if spec is not None and not spec.read_only:
+        text += " It is not known how far it came: look with list_sends before trying again."
+    return text

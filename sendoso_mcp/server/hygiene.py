@@ -1,0 +1,55 @@
+"""Text from outside is data: it is cleaned and cut before a model or a person sees it."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+_KEPT_CONTROLS = frozenset("\n\t")
+# Invisible characters that Unicode does not class as format characters (Cf).
+_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u180b\u180c\u180d\u180f\u17b4\u17b5")
+LONGEST = 2_000
+"""Characters: no field of Sendoso's contract is meant to be longer."""
+
+
+def clean(text: str, *, longest: int = LONGEST) -> str:
+    """Removes control, bidirectional, zero-width and other invisible characters; cuts what is too long.
+
+    Line breaks and tabs stay. A cut is shown by an ellipsis.
+    """
+    kept = "".join(char for char in text if _visible(char)).strip()
+    return kept if len(kept) <= longest else kept[: longest - 1].rstrip() + "…"
+
+
+def clean_line(text: str, *, longest: int) -> str:
+    """As `clean`, on one line."""
+    return clean(" ".join(clean(text).split()), longest=longest)
+
+
+def quoted(text: str, *, longest: int = 120) -> str:
+    """One line set apart by quotation marks that it cannot close itself."""
+    inner = clean_line(text, longest=longest).replace('"', "'").replace("“", "'").replace("”", "'")
+    return f'"{inner}"'
+
+
+def clean_data(value: Any) -> Any:
+    """Every string in JSON-like data cleaned, and every null left out."""
+    match value:
+        case str():
+            return clean(value)
+        case dict():
+            return {key: clean_data(entry) for key, entry in value.items() if entry is not None}
+        case list():
+            return [clean_data(entry) for entry in value]
+        case _:
+            return value
+
+
+def _visible(char: str) -> bool:
+    if char in _KEPT_CONTROLS:
+        return True
+    # Cc control, Cf format (zero-width, bidi, tags), Co/Cn private or unassigned, Cs surrogates,
+    # Zl/Zp line and paragraph separators.
+    return unicodedata.category(char) not in {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"} and (
+        char not in _INVISIBLE
+    )

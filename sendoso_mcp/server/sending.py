@@ -1,0 +1,148 @@
+"""The way of a send up to a person's answer: look everything up, judge it, ask.
+
+`plan_send` and `ask_person` are resolvers: the SDK runs them before the tool, and again with the person's
+answer where the protocol asks in rounds (2026-07-28). An answer counts only for the very question that was
+asked, so if a fact in it changed in between, the person is asked anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import anyio
+from mcp.server.mcpserver import Context, Elicit, Resolve
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import BaseModel, Field
+
+from sendoso_mcp.models import CrmType
+from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message, RecipientId
+from sendoso_mcp.server.hygiene import clean_line, quoted
+from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
+from sendoso_mcp.spending.guard import Settlement
+from sendoso_mcp.spending.policy import Effect, Verdict, judge, usd
+from sendoso_mcp.spending.quote import Quote, SendRequest
+
+SEND = "Send it"
+REFUSE = "Do not send"
+_FRESH = 10.0
+"""Seconds: a yes that comes later than this after the quote is checked against a new one."""
+
+
+class Confirmation(BaseModel):
+    """The form. Refusal comes first, and there is no default that a client could fill in by itself."""
+
+    decision: Literal["Do not send", "Send it"] = Field(title="Your decision")
+
+
+class NotAsked(BaseModel):
+    """Stands where an answer would: no question was needed, or none could be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A send that was looked up and judged."""
+
+    quote: Quote
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A send whose idempotency key was used before, and what became of it then."""
+
+    settlement: Settlement
+
+
+async def look_up(ctx: Context[Services], request: SendRequest) -> Plan:
+    """Looks up gift, person and budget, and judges the send.
+
+    Raises:
+        SendosoError: something could not be looked up.
+    """
+    quote = await services_of(ctx).guard.quote(request)
+    return Plan(quote, judge(quote))
+
+
+async def plan_send(
+    ctx: Context[Services],
+    *,
+    recipient_id: RecipientId,
+    item_id: ItemId,
+    message: Message | None,
+    scheduled_date: FutureDate | None,
+    crm_id: CrmId | None,
+    crm_type: CrmType | None,
+    idempotency_key: Key | None,
+) -> Plan | Repeat:
+    """What this call is about: a send to decide on, or one that was made before.
+
+    Raises:
+        SendosoError: something could not be looked up, or the key belongs to another send.
+    """
+    request = SendRequest(recipient_id, item_id, message or None, scheduled_date, crm_id, crm_type)
+    if idempotency_key is not None:
+        earlier = await services_of(ctx).guard.recall(idempotency_key, request)
+        if earlier is not None:
+            return Repeat(earlier)
+    return await look_up(ctx, request)
+
+
+async def ask_person(
+    ctx: Context[Services], plan: Annotated[Plan | Repeat, Resolve(plan_send)]
+) -> Elicit[Confirmation] | NotAsked:
+    """Asks the person in the chat, if the send needs a yes and the client can show a form."""
+    if isinstance(plan, Repeat) or plan.verdict.effect is not Effect.ASK or not can_ask(ctx):
+        return NotAsked()
+    return Elicit(question(plan, sandbox=services_of(ctx).sandbox), Confirmation)
+
+
+def can_ask(ctx: Context[Services]) -> bool:
+    """Whether this client, on this connection, can show a form to a person."""
+    capabilities = ctx.client_capabilities
+    elicitation = capabilities.elicitation if capabilities else None
+    if elicitation is None or (elicitation.form is None and elicitation.url is not None):
+        return False
+    # Before 2026-07-28 the question is a request of its own, which not every connection can carry.
+    return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS or ctx.session.can_send_request
+
+
+def question(plan: Plan, *, sandbox: bool) -> str:
+    """The facts a person decides on. Text from outside is cleaned, cut and quoted."""
+    quote = plan.quote
+    recipient, item, budget = quote.order.recipient, quote.order.item, quote.budget
+    address = f" <{clean_line(recipient.email, longest=254)}>" if recipient.email else ""
+    lines = [
+        "Send this gift?",
+        f"To: {quoted(recipient.name or recipient.id)}{address}",
+        f"Company: {quoted(recipient.company)}" if recipient.company else "Company: not known",
+        f"Gift: {quoted(item.name or item.id)}"
+        + (f" ({clean_line(item.type, longest=20)})" if item.type else ""),
+    ]
+    if quote.price is not None:
+        lines.append(f"Price: {usd(quote.price)}, plus shipping and fees as Sendoso sets them")
+    message = quote.order.message
+    lines.append(f"Message: {quoted(message, longest=500)}" if message else "Message: none")
+    if quote.order.scheduled_date:
+        lines.append(f"To be sent on: {quote.order.scheduled_date:%Y-%m-%d}")
+    if quote.price is not None and budget.remaining is not None:
+        left, after = usd(budget.remaining), usd(budget.remaining - quote.price)
+        lines.append(f"Team budget: {left} left, {after} after this gift")
+    lines += [
+        f"Note: {reason.text}" for reason in plan.verdict.reasons if reason.code != "person_must_approve"
+    ]
+    if sandbox:
+        lines.append(SANDBOX_NOTICE)
+    return "\n".join(lines)
+
+
+async def still_holds(ctx: Context[Services], plan: Plan) -> Plan | None:
+    """The plan as of now, or None if a fact that the person saw has changed since they were asked.
+
+    Raises:
+        SendosoError: something could not be looked up again.
+    """
+    if anyio.current_time() - plan.quote.taken_at <= _FRESH:
+        return plan
+    current = await look_up(ctx, plan.quote.request)
+    return current if current.quote.digest == plan.quote.digest else None

@@ -1,0 +1,64 @@
+"""What the tools work with, opened once for the life of the process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+from mcp.server.mcpserver import Context
+
+from sendoso_mcp.api import ASGIApp, Sendoso, Timing, connect
+from sendoso_mcp.catalog import Catalog
+from sendoso_mcp.settings import Settings
+from sendoso_mcp.spending.guard import Guard
+
+SANDBOX_NOTE = "Embedded sandbox: nothing was really sent or charged."
+"""In every answer, where no account is behind the server."""
+SANDBOX_NOTICE = "Embedded sandbox: nothing is really sent or charged."
+"""In what is said before anything happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Sendoso, its catalogue and the guard; `sandbox` says that no real account is behind them."""
+
+    sendoso: Sendoso
+    catalog: Catalog
+    guard: Guard
+    sandbox: bool
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, *, sandbox: ASGIApp | None = None, timing: Timing | None = None
+) -> AsyncIterator[Services]:
+    """Opens everything; on leaving, waits for orders on their way (at most their deadline) and closes.
+
+    They belong to the process and not to an MCP session: over SSE and HTTP many sessions share them, and
+    a client that disconnects must not take an order with it.
+
+    Args:
+        settings: the environment.
+        sandbox: the embedded sandbox's application; needed if `settings` have no key.
+        timing: time-outs of requests to Sendoso.
+    """
+    if settings.api_key is None:
+        if sandbox is None:
+            raise ValueError("without a key, a sandbox must be given")
+        sendoso = connect(base_url="http://sandbox", api_key="embedded-sandbox", app=sandbox, timing=timing)
+    else:
+        sendoso = connect(base_url=settings.base_url, api_key=settings.api_key, timing=timing)
+    catalog = Catalog(sendoso)
+    try:
+        async with anyio.create_task_group() as dispatches:
+            yield Services(sendoso, catalog, Guard(sendoso, catalog.find, dispatches), settings.sandbox)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await sendoso.aclose()
+
+
+def services_of(ctx: Context[Services]) -> Services:
+    """The services behind a request."""
+    return ctx.request_context.lifespan_context

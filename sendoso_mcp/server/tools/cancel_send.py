@@ -1,0 +1,52 @@
+"""cancel_send: ends a send that is not yet on its way."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mcp.server.mcpserver import Context
+
+from sendoso_mcp.api import Ability
+from sendoso_mcp.errors import Conflict, OutcomeUnknown
+from sendoso_mcp.models import SendStatus
+from sendoso_mcp.server.answers import Answer, Reason, number
+from sendoso_mcp.server.arguments import SendId
+from sendoso_mcp.server.services import Services, services_of
+from sendoso_mcp.server.tools.spec import ToolSpec
+
+
+class CancelOutcome(Answer):
+    """What came of it; `refund` is what goes back to the team's budget."""
+
+    outcome: Literal["cancelled", "already_cancelled", "too_late", "unknown"]
+    reasons: list[Reason] | None = None
+    refund: float | None = None
+
+
+async def cancel_send(ctx: Context[Services], send_id: SendId) -> CancelOutcome:
+    """Cancels a send."""
+    sendoso = services_of(ctx).sendoso
+    send = await sendoso.get_send(send_id)
+    if send.status == SendStatus.CANCELLED:
+        return CancelOutcome(outcome="already_cancelled")
+    try:
+        await sendoso.cancel_send(send_id)
+    except Conflict:
+        text = "The send is already on its way or closed. Nothing was cancelled."
+        return CancelOutcome(outcome="too_late", reasons=[Reason(code="too_late", text=text)])
+    except OutcomeUnknown:
+        text = "No clear answer came back from Sendoso. See with get_send whether it is cancelled."
+        return CancelOutcome(outcome="unknown", reasons=[Reason(code="outcome_unknown", text=text)])
+    return CancelOutcome(outcome="cancelled", refund=number(send.cost))
+
+
+SPEC = ToolSpec(
+    fn=cancel_send,
+    title="Cancel a send",
+    description="Cancels a send that has not been processed yet and gives its cost back to the budget.",
+    read_only=False,
+    destructive=True,
+    idempotent=True,
+    undone="Nothing was cancelled.",
+    needs=Ability.CANCEL,
+)

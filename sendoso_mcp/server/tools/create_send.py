@@ -1,0 +1,147 @@
+"""create_send: asks a person, and orders the gift once they said yes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NoReturn
+
+from mcp.server.mcpserver import (
+    AcceptedElicitation,
+    CancelledElicitation,
+    Context,
+    ElicitationResult,
+    Resolve,
+)
+
+from sendoso_mcp.errors import BudgetExceeded, SendosoError
+from sendoso_mcp.models import CrmType
+from sendoso_mcp.server.answers import Answer, Reason, number
+from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message, RecipientId
+from sendoso_mcp.server.sending import (
+    SEND,
+    Confirmation,
+    NotAsked,
+    Plan,
+    Repeat,
+    ask_person,
+    plan_send,
+    still_holds,
+)
+from sendoso_mcp.server.services import Services, services_of
+from sendoso_mcp.server.tools.spec import ToolSpec
+from sendoso_mcp.spending.approval import Approval
+from sendoso_mcp.spending.guard import Settlement, State
+from sendoso_mcp.spending.policy import Effect, Verdict
+
+NOTHING_ORDERED = "No gift was ordered; nothing was charged."
+
+
+class SendOutcome(Answer):
+    """What came of it. Only `sent` has a send; `unknown` must not be repeated."""
+
+    outcome: Literal["sent", "approval_required", "declined", "denied", "unknown"]
+    reasons: list[Reason] | None = None
+    send_id: str | None = None
+    status: str | None = None
+    cost: float | None = None
+
+
+async def create_send(
+    ctx: Context[Services],
+    *,
+    plan: Annotated[Plan | Repeat, Resolve(plan_send)],
+    answer: Annotated[ElicitationResult[Confirmation | NotAsked], Resolve(ask_person)],
+    recipient_id: RecipientId,
+    item_id: ItemId,
+    message: Message | None = None,
+    scheduled_date: FutureDate | None = None,
+    crm_id: CrmId | None = None,
+    crm_type: CrmType | None = None,
+    idempotency_key: Key | None = None,
+) -> SendOutcome:
+    """Sends a gift."""
+    if isinstance(plan, Repeat):
+        return _settled(plan.settlement)
+    if plan.verdict.effect is Effect.DENY:
+        return _denied(plan.verdict)
+    if not isinstance(answer, AcceptedElicitation):
+        dismissed = isinstance(answer, CancelledElicitation)
+        return _not_now("person_dismissed" if dismissed else "person_declined")
+    if isinstance(answer.data, NotAsked):
+        return _not_now("client_cannot_ask")
+    if answer.data.decision != SEND:
+        return _not_now("person_declined")
+    current = await still_holds(ctx, plan)
+    if current is None:
+        return _not_now("facts_changed")
+    if current.verdict.effect is Effect.DENY:
+        return _denied(current.verdict)
+    approval = Approval.of(current.quote, rung="chat_form")
+    return _settled(await services_of(ctx).guard.send(current.quote, approval, idempotency_key))
+
+
+_NOT_NOW = {
+    "person_declined": ("declined", "The person said no. Do not ask again unless they want to."),
+    "person_dismissed": ("declined", "The question was closed without an answer."),
+    "client_cannot_ask": (
+        "approval_required",
+        "A person must say yes to every gift, and this client cannot show them the question. "
+        "Tell the person: use a client that supports MCP elicitation (the README lists some).",
+    ),
+    "facts_changed": (
+        "approval_required",
+        "The price, gift or recipient changed while the question was open. "
+        "Call create_send again so that the person sees the new facts.",
+    ),
+}
+
+
+def _not_now(code: str) -> SendOutcome:
+    outcome, text = _NOT_NOW[code]
+    return SendOutcome.model_validate(
+        {"outcome": outcome, "reasons": [{"code": code, "text": f"{text} {NOTHING_ORDERED}"}]}
+    )
+
+
+def _denied(verdict: Verdict) -> SendOutcome:
+    denials = [reason for reason in verdict.reasons if reason.effect is Effect.DENY]
+    return SendOutcome(
+        outcome="denied",
+        reasons=[Reason(code=reason.code, text=f"{reason.text} {NOTHING_ORDERED}") for reason in denials],
+    )
+
+
+def _settled(settlement: Settlement) -> SendOutcome:
+    """Tells what a dispatch ended as; what the caller can mend is raised."""
+    if settlement.state is State.CONFIRMED and settlement.send is not None:
+        send = settlement.send
+        return SendOutcome(outcome="sent", send_id=send.id, status=send.status, cost=number(send.cost))
+    if settlement.state is State.UNKNOWN:
+        text = (
+            "The order was given to Sendoso and no clear answer came back, so the gift may or may not be on "
+            "its way. Do not send it again. Look for it with list_sends, and tell the person."
+        )
+        return SendOutcome(outcome="unknown", reasons=[Reason(code="outcome_unknown", text=text)])
+    if isinstance(settlement.error, BudgetExceeded):
+        text = f"{settlement.error} Shipping and fees come on top of the price. {NOTHING_ORDERED}"
+        return SendOutcome(outcome="denied", reasons=[Reason(code="over_team_budget", text=text)])
+    _raise(settlement.error)
+
+
+def _raise(error: SendosoError | None) -> NoReturn:
+    raise error or SendosoError("Sendoso did not take the order.")
+
+
+SPEC = ToolSpec(
+    fn=create_send,
+    title="Send a gift",
+    description=(
+        "Orders a gift: real money. The server itself asks the person to confirm gift and price; you cannot "
+        "confirm for them. Call once per gift; repeat only if the answer says so. idempotency_key: your own "
+        "key for this gift; a repeat with it never orders twice."
+    ),
+    read_only=False,
+    destructive=True,
+    idempotent=False,
+    open_world=True,
+    undone=NOTHING_ORDERED,
+)

@@ -1,0 +1,108 @@
+"""Resources and prompts through a real client."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from mcp import MCPError
+from mcp_types import INVALID_PARAMS, TextContent, TextResourceContents
+from support import SARAH, Chat, chat
+
+from sendoso_mcp.sandbox import Fault, create_sandbox
+from sendoso_mcp.server.services import SANDBOX_NOTE
+
+pytestmark = pytest.mark.anyio
+ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
+
+
+async def read(connected: Chat, uri: str) -> Any:
+    (content,) = (await connected.client.read_resource(uri)).contents
+    assert isinstance(content, TextResourceContents)
+    assert content.mime_type == "application/json"
+    return json.loads(content.text)
+
+
+@ERAS
+async def test_every_resource_reads(mode: str) -> None:
+    async with chat(create_sandbox(), mode=mode) as connected:
+        listed = {str(resource.uri) for resource in (await connected.client.list_resources()).resources}
+        templates = {
+            template.uri_template
+            for template in (await connected.client.list_resource_templates()).resource_templates
+        }
+        send = (await connected.call("list_sends", limit=1))["sends"][0]
+        budget = await read(connected, "sendoso://budget")
+        policy = await read(connected, "sendoso://policy")
+        gift = await read(connected, "sendoso://inventory/item_coffeehouse_egift_card_25")
+        person = await read(connected, f"sendoso://recipients/{SARAH}")
+        sent = await read(connected, f"sendoso://sends/{send['id']}")
+    assert listed == {"sendoso://budget", "sendoso://policy"}
+    assert templates == {
+        "sendoso://inventory/{item_id}",
+        "sendoso://recipients/{recipient_id}",
+        "sendoso://sends/{send_id}",
+    }
+    assert budget["remaining"] == policy["limits"]["team_budget_remaining"]
+    assert gift["price"] == 25.0
+    assert person["name"] == "Sarah Johnson"
+    assert sent["status"] == send["status"]
+    assert {entry["sandbox"] for entry in (budget, policy, gift, person, sent)} == {SANDBOX_NOTE}
+
+
+@ERAS
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sendoso://sends/send_nothing",
+        "sendoso://recipients/rcpt_nobody",
+        "sendoso://inventory/item_nothing",
+        "sendoso://sends/..%2Fteams%2Fbudget",
+        "sendoso://nothing",
+    ],
+)
+async def test_what_is_not_there_is_not_found(mode: str, uri: str) -> None:
+    async with chat(create_sandbox(), mode=mode) as connected:
+        with pytest.raises(MCPError) as caught:
+            await connected.client.read_resource(uri)
+        assert caught.value.error.code == INVALID_PARAMS
+        assert await read(connected, "sendoso://budget")
+
+
+async def test_trouble_at_sendoso_is_told_in_our_words() -> None:
+    sandbox = create_sandbox()
+    sandbox.faults.append(Fault("GET", "/teams/budget", status=500))
+    async with chat(sandbox) as connected:
+        with pytest.raises(MCPError, match="problem of its own"):
+            await connected.client.read_resource("sendoso://budget")
+
+
+@ERAS
+async def test_prompts_take_their_arguments(mode: str) -> None:
+    async with chat(create_sandbox(), mode=mode) as connected:
+        prompts = (await connected.client.list_prompts()).prompts
+        assert [prompt.name for prompt in prompts] == [
+            "draft_gift",
+            "plan_campaign",
+            "reengage_prospect",
+            "review_spending",
+            "thank_customer",
+        ]
+        for prompt in prompts:
+            assert prompt.title
+            assert prompt.description
+            required = {arg.name: f"<{arg.name}>" for arg in prompt.arguments or [] if arg.required}
+            (message,) = (await connected.client.get_prompt(prompt.name, required)).messages
+            assert isinstance(message.content, TextContent)
+            assert all(value in message.content.text for value in required.values())
+            assert "{{" not in message.content.text
+
+
+@ERAS
+@pytest.mark.parametrize(("name", "word"), [("draft_gift", "recipient"), ("nothing", "nothing")])
+async def test_a_prompt_that_cannot_be_rendered_says_why(mode: str, name: str, word: str) -> None:
+    async with chat(create_sandbox(), mode=mode) as connected:
+        with pytest.raises(MCPError, match=word) as caught:
+            await connected.client.get_prompt(name, {})
+        assert caught.value.error.code == INVALID_PARAMS

@@ -1,0 +1,225 @@
+"""Every other tool through a real client, and what is true of all answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support import SARAH, Person, chat, facts, sends, text_of
+
+from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
+from sendoso_mcp.server.services import SANDBOX_NOTE, open_services
+from sendoso_mcp.settings import Settings
+
+pytestmark = pytest.mark.anyio
+ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
+CALLS: list[tuple[str, dict[str, Any]]] = [
+    ("search_inventory", {"query": "coffee"}),
+    ("search_recipients", {"query": "sarah"}),
+    ("get_recipient", {"recipient_id": SARAH}),
+    ("create_recipient", {"first_name": "Ana", "last_name": "Lima", "email": "ana@lima.example"}),
+    ("preview_send", {"recipient_id": SARAH, "item_id": "item_coffeehouse_egift_card_25"}),
+    ("create_send", {"recipient_id": SARAH, "item_id": "item_coffeehouse_egift_card_25"}),
+    ("list_sends", {"limit": 3}),
+    ("get_budget", {}),
+    ("sends_report", {"start_date": "2026-01-01", "end_date": "2026-12-31"}),
+]
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return create_sandbox()
+
+
+def nulls(value: Any) -> bool:
+    match value:
+        case None:
+            return True
+        case dict():
+            return any(map(nulls, value.values()))
+        case list():
+            return any(map(nulls, value))
+        case _:
+            return False
+
+
+@ERAS
+@pytest.mark.parametrize(("tool", "arguments"), CALLS, ids=[tool for tool, _ in CALLS])
+async def test_text_and_structure_carry_the_same_facts_and_the_sandbox_says_so(
+    sandbox: Sandbox, mode: str, tool: str, arguments: dict[str, Any]
+) -> None:
+    async with chat(sandbox, mode=mode, person=Person()) as connected:
+        result = await connected.client.call_tool(tool, arguments)
+    assert facts(result) == result.structured_content
+    assert not nulls(result.structured_content)
+    assert result.structured_content is not None
+    assert result.structured_content["sandbox"] == SANDBOX_NOTE
+    assert "\n" not in text_of(result)
+
+
+async def test_with_a_key_no_answer_speaks_of_a_sandbox(sandbox: Sandbox) -> None:
+    from mcp import Client
+
+    from sendoso_mcp.api import connect
+    from sendoso_mcp.server.app import build_server
+
+    async with open_services(Settings(), sandbox=sandbox.app) as services:
+        object.__setattr__(services, "sandbox", False)
+        object.__setattr__(
+            services, "sendoso", connect(base_url="http://x", api_key="real-key", app=sandbox.app)
+        )
+        async with Client(build_server(services)) as client:
+            for tool, arguments in CALLS:
+                assert "andbox" not in text_of(await client.call_tool(tool, arguments))
+            assert "andbox" not in (client.instructions or "")
+        await services.sendoso.aclose()
+
+
+async def test_a_search_pages_through_everything_once(sandbox: Sandbox) -> None:
+    seen: list[str] = []
+    async with chat(sandbox) as connected:
+        cursor: dict[str, str] = {}
+        while True:
+            page = await connected.call("search_inventory", limit=50, include_unavailable=True, **cursor)
+            seen += [gift["id"] for gift in page["gifts"]]
+            if "next_cursor" not in page:
+                break
+            cursor = {"cursor": page["next_cursor"]}
+    assert len(seen) == len(set(seen)) == page["total"] == 320
+
+
+async def test_filters_leave_in_what_they_say(sandbox: Sandbox) -> None:
+    async with chat(sandbox) as connected:
+        page = await connected.call(
+            "search_inventory", type="physical", min_price=20, max_price=60, max_shipping_days=3, limit=50
+        )
+        nothing = await connected.call("search_inventory", query="zeppelin")
+    assert page["gifts"]
+    for gift in page["gifts"]:
+        assert gift["type"] == "physical"
+        assert 20 <= gift["price"] <= 60
+        assert gift["days"] <= 3
+        assert "available" not in gift
+    assert nothing["gifts"] == []
+    assert "hint" in nothing
+
+
+async def test_recipients_are_found_read_and_created_once(sandbox: Sandbox) -> None:
+    new = {
+        "first_name": "Zoë",
+        "last_name": "Novák",
+        "email": "zoe@novak.example",
+        "company": "Novak & Co",
+        "address": {"street1": "Main 1", "city": "Brno", "postal_code": "60200", "country": "cz"},
+    }
+    async with chat(sandbox) as connected:
+        created = await connected.call("create_recipient", **new)
+        again = await connected.call("create_recipient", **{**new, "email": "ZOE@novak.example"})
+        found = await connected.call("search_recipients", query="novak")
+        read = await connected.call("get_recipient", recipient_id=created["recipient_id"])
+    assert again["recipient_id"] == created["recipient_id"]
+    assert again["existed"] is True
+    assert [person["id"] for person in found["people"]] == [created["recipient_id"]]
+    assert read["address"]["country"] == "CZ"
+    assert read["name"] == "Zoë Novák"
+
+
+async def test_an_address_given_as_a_json_string_is_understood(sandbox: Sandbox) -> None:
+    address = '{"street1": "Main 1", "city": "Brno", "postal_code": "60200"}'
+    async with chat(sandbox) as connected:
+        created = await connected.call(
+            "create_recipient", first_name="A", last_name="B", email="a@b.example", address=address
+        )
+        read = await connected.call("get_recipient", recipient_id=created["recipient_id"])
+    assert read["address"]["country"] == "US"
+
+
+async def test_a_lost_answer_to_create_recipient_says_that_it_is_not_known(sandbox: Sandbox) -> None:
+    sandbox.faults.append(Fault("POST", "/recipients", status=500, acts=True))
+    async with chat(sandbox) as connected:
+        text = await connected.fail("create_recipient", first_name="A", last_name="B", email="a@b.example")
+        assert "not known whether" in text
+        assert "No recipient was created" not in text
+        found = await connected.call("create_recipient", first_name="A", last_name="B", email="a@b.example")
+    assert found["existed"] is True
+
+
+@ERAS
+async def test_a_send_is_tracked_and_cancelled_once(sandbox: Sandbox, mode: str) -> None:
+    async with chat(sandbox, mode=mode, person=Person()) as connected:
+        before = await connected.call("get_budget")
+        sent = await connected.call(
+            "create_send", recipient_id=SARAH, item_id="item_coffeehouse_egift_card_25", message="Hi"
+        )
+        tracked = await connected.call("get_send", send_id=sent["send_id"])
+        during = await connected.call("get_budget")
+        cancelled = await connected.call("cancel_send", send_id=sent["send_id"])
+        twice = await connected.call("cancel_send", send_id=sent["send_id"])
+        after = await connected.call("get_budget")
+    assert (tracked["status"], tracked["message"], tracked["cost"]) == ("pending", "Hi", 28.0)
+    assert during["remaining"] == pytest.approx(before["remaining"] - 28)
+    assert cancelled == {"outcome": "cancelled", "refund": 28.0, "sandbox": SANDBOX_NOTE}
+    assert twice["outcome"] == "already_cancelled"
+    assert after["remaining"] == before["remaining"]
+
+
+async def test_a_delivered_send_cannot_be_cancelled(sandbox: Sandbox) -> None:
+    async with chat(sandbox) as connected:
+        listed = await connected.call("list_sends", status="delivered", limit=1)
+        done = await connected.call("cancel_send", send_id=listed["sends"][0]["id"])
+    assert done["outcome"] == "too_late"
+    assert "Nothing was cancelled" in done["reasons"][0]["text"]
+
+
+async def test_a_lost_answer_to_cancel_is_unknown(sandbox: Sandbox) -> None:
+    async with chat(sandbox, person=Person()) as connected:
+        sent = await connected.call(
+            "create_send", recipient_id=SARAH, item_id="item_coffeehouse_egift_card_25"
+        )
+        sandbox.faults.append(Fault("DELETE", f"/sends/{sent['send_id']}", status=502, acts=True))
+        assert (await connected.call("cancel_send", send_id=sent["send_id"]))["outcome"] == "unknown"
+        assert (await connected.call("cancel_send", send_id=sent["send_id"]))[
+            "outcome"
+        ] == "already_cancelled"
+
+
+async def test_the_report_adds_up(sandbox: Sandbox) -> None:
+    async with chat(sandbox) as connected:
+        report = await connected.call(
+            "sends_report", start_date="2020-01-01", end_date="2030-12-31", group_by="month"
+        )
+        listed = await connected.call("list_sends")
+    assert report["sends"] == listed["total"] == sends(sandbox)
+    assert sum(line["sends"] for line in report["lines"]) == report["sends"]
+    assert sum(line["spend"] for line in report["lines"]) == pytest.approx(report["total_spend"])
+
+
+async def test_lists_page(sandbox: Sandbox) -> None:
+    async with chat(sandbox) as connected:
+        first = await connected.call("list_sends", limit=50)
+        second = await connected.call("list_sends", limit=50, page=first["next_page"])
+        people = await connected.call("search_recipients", limit=1)
+    ids = [send["id"] for send in first["sends"] + second["sends"]]
+    assert len(ids) == len(set(ids)) == 100
+    assert people["next_page"] == 2
+
+
+async def test_read_only_leaves_out_what_changes_something(sandbox: Sandbox) -> None:
+    async with chat(sandbox, read_only=True, person=Person()) as connected:
+        tools = {tool.name for tool in (await connected.client.list_tools()).tools}
+        prompts = {prompt.name for prompt in (await connected.client.list_prompts()).prompts}
+        assert "Unknown tool" in await connected.fail(
+            "create_send", recipient_id=SARAH, item_id="item_coffeehouse_egift_card_25"
+        )
+        instructions = connected.client.instructions or ""
+    assert tools.isdisjoint({"create_send", "cancel_send", "create_recipient"})
+    assert len(tools) == 8
+    assert "read-only" in instructions
+    assert "create_send" not in instructions
+    assert prompts == {"plan_campaign", "review_spending"}
+
+
+async def test_a_choice_of_tools_is_all_there_is(sandbox: Sandbox) -> None:
+    async with chat(sandbox, only=("get_budget", "search_inventory")) as connected:
+        tools = [tool.name for tool in (await connected.client.list_tools()).tools]
+    assert tools == ["search_inventory", "get_budget"]

@@ -1,0 +1,92 @@
+"""Who may import whom (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "sendoso_mcp"
+
+# Each room, and the rooms of the package that it may import besides itself.
+BASE = {"errors", "models"}
+RULES = {
+    "__init__": set(),
+    "__main__": {"cli"},
+    "errors": set(),
+    "models": set(),
+    "settings": {"errors"},
+    "api": BASE,
+    "spending": BASE,
+    "catalog": BASE | {"api"},
+    "spending.guard": BASE | {"api", "spending"},
+    "server": BASE | {"api", "spending", "spending.guard", "catalog", "server.services"},
+    "server.services": BASE | {"api", "catalog", "spending.guard", "settings"},
+    "sandbox": {"models"},
+    "cli": BASE | {"api", "server", "server.services", "settings", "sandbox"},
+}
+OUTSIDE = {
+    "httpx": {"api"},
+    "mcp": {"server", "server.services", "cli"},
+    "mcp_types": {"server", "cli"},
+    "sqlite3": set(),
+    "uvicorn": {"cli"},
+    "starlette": {"sandbox"},
+    "rich": {"cli"},
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(module: str) -> str:
+    """The longest name of a room that a module of the package (without its first part) is in."""
+    parts = module.split(".")
+    names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((name for name in names if name in RULES), parts[0])
+
+
+def imports_of(file: Path) -> set[str]:
+    """Every module that a file imports, wherever in the file."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file.name}: imports are absolute"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def name_of(file: Path) -> str:
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_a_room_imports_only_what_it_may(file: Path) -> None:
+    room = room_of(name_of(file))
+    for imported in imports_of(file):
+        top, _, rest = imported.partition(".")
+        if top == "sendoso_mcp" and rest != "__version__":
+            target = room_of(rest)
+            assert target == room or target in RULES[room], f"{room} imports {target} ({imported})"
+        elif top in OUTSIDE:
+            assert room in OUTSIDE[top], f"{room} imports {top}"
+
+
+def test_the_rules_are_about_rooms_that_exist() -> None:
+    rooms = {room_of(name_of(file)) for file in FILES}
+    assert rooms == set(RULES)
+
+
+def test_the_test_sees_an_import_that_breaks_a_rule(tmp_path: Path) -> None:
+    file = tmp_path / "x.py"
+    file.write_text("def f():\n    import httpx\n    from sendoso_mcp.server import app\n")
+    assert imports_of(file) == {"httpx", "sendoso_mcp.server.app"}
+    assert room_of("server.app") == "server"
+    assert "server" not in RULES["api"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_no_file_is_too_long_to_keep_in_mind(file: Path) -> None:
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= 300
