@@ -1,0 +1,156 @@
+"""The command line: the only place that parses arguments. Each command is imported when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sendoso_mcp import __version__
+from sendoso_mcp.errors import SendosoError
+from sendoso_mcp.settings import Settings, read_settings
+
+_COMMANDS = ("serve", "demo", "sandbox", "doctor")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit status: 0 done, 1 failed, 2 not usable as asked."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    # `sendoso-mcp` alone, and with only options, serves: that is what a client's config starts.
+    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
+        words.insert(0, "serve")
+    arguments = _parser().parse_args(words)
+    try:
+        status: int = arguments.run(arguments)
+    except SendosoError as error:
+        print(f"sendoso-mcp: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sendoso-mcp",
+        description="Corporate gifting through Sendoso for AI assistants. Without a command: serve.",
+        epilog="Settings come from the environment: SENDOSO_API_KEY, SENDOSO_BASE_URL, SENDOSO_READ_ONLY, "
+        "SENDOSO_LOG_LEVEL. Without a key the embedded sandbox is used and nothing is really sent.",
+    )
+    parser.add_argument("--version", action="version", version=f"sendoso-mcp {__version__}")
+    commands = parser.add_subparsers(metavar="command", required=True)
+
+    serve = commands.add_parser("serve", help="run the MCP server (the default)")
+    serve.add_argument(
+        "--transport",
+        choices=("stdio", "sse", "streamable-http"),
+        default="stdio",
+        help="stdio for desktop clients (default); sse at /sse, streamable-http at /mcp",
+    )
+    _address(serve, port=8000)
+    serve.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a name under which clients reach this server, when it listens beyond loopback; may be repeated",
+    )
+    serve.add_argument("--read-only", action="store_true", help="leave out all tools that change something")
+    serve.add_argument("--tools", metavar="a,b", help="offer only these tools")
+    serve.set_defaults(run=_serve)
+
+    demo = commands.add_parser("demo", help="watch an assistant do the whole job on the embedded sandbox")
+    demo.set_defaults(run=_demo)
+
+    sandbox = commands.add_parser("sandbox", help="serve the embedded Sendoso over HTTP")
+    _address(sandbox, port=8900)
+    sandbox.add_argument("--items", type=_positive, default=320, metavar="N", help="gifts (default 320)")
+    sandbox.add_argument("--seed", type=int, default=7, metavar="N", help="another seed, another world (7)")
+    sandbox.set_defaults(run=_sandbox)
+
+    doctor = commands.add_parser("doctor", help="check key, API and clients' config; say what to do")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _address(parser: argparse.ArgumentParser, *, port: int) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", type=_port, default=port, help=f"port to listen on (default {port})")
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65_535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 200_000:
+        raise argparse.ArgumentTypeError("from 1 to 200000")
+    return value
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from sendoso_mcp.cli.serve import Options, serve  # noqa: PLC0415 - a command pays for its own imports
+
+    settings = _settings()
+    names = [name.strip() for name in arguments.tools.split(",")] if arguments.tools is not None else None
+    return serve(
+        settings,
+        Options(
+            transport=arguments.transport,
+            host=arguments.host,
+            port=arguments.port,
+            allowed_hosts=tuple(arguments.allowed_host),
+            read_only=arguments.read_only or settings.read_only,
+            tools=None if names is None else tuple(name for name in names if name),
+        ),
+    )
+
+
+def _demo(_: argparse.Namespace) -> int:
+    from sendoso_mcp.cli.demo import demo  # noqa: PLC0415 - see _serve
+
+    return demo()
+
+
+def _sandbox(arguments: argparse.Namespace) -> int:
+    from sendoso_mcp.cli.serve import serve_sandbox  # noqa: PLC0415 - see _serve
+
+    _log("INFO")
+    return serve_sandbox(arguments.host, arguments.port, items=arguments.items, seed=arguments.seed)
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    import anyio  # noqa: PLC0415 - see _serve
+
+    from sendoso_mcp.cli.doctor import doctor  # noqa: PLC0415 - see _serve
+
+    async def run() -> int:
+        return await doctor(
+            os.environ, home=Path.home(), cwd=Path.cwd(), platform=sys.platform, out=sys.stdout
+        )
+
+    return anyio.run(run)
+
+
+def _settings() -> Settings:
+    settings = read_settings(os.environ)
+    _log(settings.log_level)
+    return settings
+
+
+def _log(level: str) -> None:
+    """Logs to stderr: under stdio, stdout belongs to the protocol."""
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    if level != "DEBUG":
+        # The libraries log requests and tool errors at INFO, with names, emails and addresses in them.
+        for library in ("mcp", "httpx", "uvicorn"):
+            logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLevelName(level)))
