@@ -61,7 +61,10 @@ def _number_to_text(value: Any) -> Any:
 
 
 def _in_utc(value: datetime) -> datetime:
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a moment that UTC's calendar does not have") from None
 
 
 Id = Annotated[str, AfterValidator(check_id)]
@@ -120,7 +123,9 @@ class GroupBy(StrEnum):
 
 
 SHIPPED_TYPES = frozenset({ItemType.PHYSICAL, ItemType.SWAG, ItemType.DIRECT_MAIL})
-"""The types that go to a postal address; the others go to an email address."""
+"""The types that go to a postal address."""
+EMAILED_TYPES = frozenset({ItemType.EGIFT, ItemType.CHARITY})
+"""The types that go to an email address, at once."""
 
 
 class Noun(BaseModel):

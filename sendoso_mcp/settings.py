@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
 from sendoso_mcp.errors import SettingsError
@@ -23,7 +23,7 @@ class Settings:
     that a server with a wrong key still starts and can tell the person in the chat what to mend.
     """
 
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     base_url: str = DEFAULT_BASE_URL
     read_only: bool = False
     log_level: LogLevel = "INFO"

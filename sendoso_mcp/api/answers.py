@@ -101,15 +101,19 @@ _FIELDS = frozenset(
 )
 
 
+_NAMING = ("field", "param", "parameter", "attribute", "name")
+
+
 def _named_fields(body: bytes) -> tuple[str, ...]:
     """Which of the contract's fields an error body complains about; the contract leaves its form open."""
     errors = (_parse(body) or {}).get("errors")
-    found: list[str] = []
-    for entry in errors if isinstance(errors, list) else [errors]:
-        if isinstance(entry, dict):
-            found += [name for name in entry if name in _FIELDS]
-            found += [value for value in entry.values() if isinstance(value, str) and value in _FIELDS]
-    return tuple(dict.fromkeys(found))
+    found: list[object] = []
+    for complaint in errors if isinstance(errors, list) else [errors]:
+        if isinstance(complaint, dict):
+            # Either {"email": [...]}, or {"field": "email", "message": ...}: then the keys are not fields.
+            naming = [complaint[key] for key in _NAMING if key in complaint]
+            found += naming or complaint
+    return tuple(dict.fromkeys(name for name in found if isinstance(name, str) and name in _FIELDS))
 
 
 def retry_after(response: httpx.Response) -> float | None:
@@ -119,7 +123,7 @@ def retry_after(response: httpx.Response) -> float | None:
         return float(value[:9])
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

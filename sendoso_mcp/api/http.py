@@ -33,7 +33,6 @@ MAX_BODY = 8 * 1024 * 1024
 _ATTEMPTS = 3
 _RETRIED = frozenset({429, 502, 503, 504})
 _KEY = re.compile(r"[\x21-\x7e]{8,512}")
-_HOST = re.compile(r"[A-Za-z0-9.:_-]+")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 # Connection errors. Time-outs while reading are not here: a slow answer is not made faster by asking twice.
 _BROKEN = (httpx.NetworkError, httpx.ConnectTimeout, httpx.RemoteProtocolError)
@@ -72,13 +71,17 @@ def check_credentials(base_url: str, api_key: str) -> None:
             "Copy it again from Sendoso: Settings > API Keys, and restart the server."
         )
     try:
-        url = urlsplit(base_url)
-        host = url.hostname or ""
-        _ = url.port
-    except ValueError:
-        url, host = urlsplit(""), ""
+        url = httpx.URL(base_url)
+        host = url.host
+    except (httpx.InvalidURL, ValueError):  # the latter for a host that is no international name
+        url, host = httpx.URL(""), ""
     # "@": a name or password in the address would end up in messages.
-    if url.scheme not in ("http", "https") or not _HOST.fullmatch(host) or re.search(r"[@?#\s]", base_url):
+    if (
+        url.scheme not in ("http", "https")
+        or not url.host
+        or re.search(r"[@?#\s]", base_url)
+        or (url.port or 0) > 65_535
+    ):
         raise BadCredentials(
             "SENDOSO_BASE_URL is not the address of an API. It looks like https://app.sendoso.com/api/v2; "
             "correct it and restart the server."
@@ -182,6 +185,8 @@ class HttpClient:
                         max_connections=20, max_keepalive_connections=10, keepalive_expiry=15
                     ),
                     follow_redirects=False,
+                    # Plain http is for this machine only, and must not go to a proxy on another.
+                    trust_env=self._base_url.startswith("https:"),
                     transport=None if app is None else httpx.ASGITransport(app, raise_app_exceptions=False),
                 )
             except (OSError, ValueError, httpx.InvalidURL) as error:

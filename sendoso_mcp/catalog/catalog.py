@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio
 
 from sendoso_mcp.api import Sendoso
-from sendoso_mcp.errors import BadArgument, one_error
+from sendoso_mcp.errors import BadArgument, SendosoError, one_error
 from sendoso_mcp.models import InventoryItem, Page
 
 PER_PAGE = 100
@@ -26,14 +26,22 @@ class _Loaded:
     at: float
 
 
+class _Loading:
+    """A load that somebody leads and others wait for."""
+
+    def __init__(self) -> None:
+        self.done = anyio.Event()
+        self.error: SendosoError | None = None
+
+
 class Catalog:
     """The team's gifts. Concurrent callers share one load."""
 
     def __init__(self, sendoso: Sendoso, *, now: Callable[[], float] = anyio.current_time) -> None:
         self._sendoso = sendoso
         self._now = now
-        self._lock = anyio.Lock()
         self._loaded: _Loaded | None = None
+        self._loading: _Loading | None = None
 
     async def items(self) -> tuple[InventoryItem, ...]:
         """Every gift, at most `MAX_AGE` seconds old, in Sendoso's order.
@@ -70,11 +78,30 @@ class Catalog:
         return await self._load(older_than=self._now() - MAX_AGE)
 
     async def _load(self, older_than: float) -> _Loaded:
-        """Reads all pages, unless somebody began to after `older_than` and finished while we waited."""
-        async with self._lock:
-            if self._loaded is None or self._loaded.at <= older_than:
-                self._loaded = await self._read_all()
-            return self._loaded
+        """All pages, as read by a load that began after `older_than`: one under way, or a new one."""
+        while True:
+            if self._loaded is not None and self._loaded.at > older_than:
+                return self._loaded
+            if self._loading is None:
+                return await self._lead()
+            loading = self._loading
+            await loading.done.wait()
+            # Those who waited share a failure too; one after the other they would wait for ever.
+            if loading.error is not None:
+                raise loading.error
+
+    async def _lead(self) -> _Loaded:
+        loading = self._loading = _Loading()
+        try:
+            self._loaded = await self._read_all()
+        except SendosoError as error:
+            loading.error = error
+            raise
+        finally:
+            # Also if the leader is cancelled: then one of those who wait takes over.
+            self._loading = None
+            loading.done.set()
+        return self._loaded
 
     async def _read_all(self) -> _Loaded:
         started = self._now()

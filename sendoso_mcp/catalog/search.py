@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sendoso_mcp.models import SHIPPED_TYPES, InventoryItem, ItemType
+from sendoso_mcp.models import EMAILED_TYPES, InventoryItem, ItemType
 
 _WORD = re.compile(r"[^\W_]+")
 # Words that say nothing about which gift is wanted.
@@ -43,8 +43,7 @@ class Filters:
         if self.max_shipping_days is not None:
             days = item.shipping_time_days
             if days is None:
-                # What is not shipped arrives by email, at once.
-                return item.type not in SHIPPED_TYPES
+                return item.type in EMAILED_TYPES
             return days <= self.max_shipping_days
         return True
 
@@ -106,8 +105,10 @@ def _words(text: str) -> list[str]:
 
 
 def _singular(word: str) -> str:
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
-    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
-        return word[:-1]
-    return word
+    """The same for a word and its plural; not always a word itself (cookie and cookies: `cooky`)."""
+    if len(word) > 4 and word.endswith(("ies", "ie")):
+        word = word[: word.rindex("ie")] + "y"
+    elif len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us")):
+        word = word[:-1]
+    # box, boxes; glass, glasses; watch, watches; brush, brushes; and so case, cases.
+    return word[:-1] if len(word) > 3 and word.endswith(("se", "xe", "ze", "che", "she")) else word

@@ -38,7 +38,7 @@ def _not_past(value: date) -> date:
 
 
 def _filled(value: str) -> str:
-    value = clean(value)
+    value = " ".join(clean(value).split())
     if not value:
         raise ValueError("must not be empty")
     return value

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
 _KEPT_CONTROLS = frozenset("\n\t")
 # Invisible characters that Unicode does not class as format characters (Cf).
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u180b\u180c\u180d\u180f\u17b4\u17b5")
+_SELECTORS = re.compile("[\ufe0e\ufe0f]{2,}")
 LONGEST = 2_000
 """Characters: no field of Sendoso's contract is meant to be longer."""
 
@@ -17,7 +19,9 @@ def clean(text: str, *, longest: int = LONGEST) -> str:
 
     Line breaks and tabs stay. A cut is shown by an ellipsis.
     """
-    kept = "".join(char for char in text if _visible(char)).strip()
+    kept = "".join(char for char in text if _visible(char))
+    # One selector may choose how an emoji looks; a row of them can only hide something.
+    kept = _SELECTORS.sub(lambda row: row[0][0], kept).strip()
     return kept if len(kept) <= longest else kept[: longest - 1].rstrip() + "…"
 
 
@@ -40,7 +44,7 @@ def clean_data(value: Any) -> Any:
         case dict():
             return {key: clean_data(entry) for key, entry in value.items() if entry is not None}
         case list():
-            return [clean_data(entry) for entry in value]
+            return [clean_data(entry) for entry in value if entry is not None]
         case _:
             return value
 
@@ -50,6 +54,7 @@ def _visible(char: str) -> bool:
         return True
     # Cc control, Cf format (zero-width, bidi, tags), Co/Cn private or unassigned, Cs surrogates,
     # Zl/Zp line and paragraph separators.
-    return unicodedata.category(char) not in {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"} and (
-        char not in _INVISIBLE
-    )
+    if unicodedata.category(char) in {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"} or char in _INVISIBLE:
+        return False
+    # Variation selectors, but for the two that choose text or picture: they carry hidden messages.
+    return not ("\ufe00" <= char <= "\ufe0d" or "\U000e0100" <= char <= "\U000e01ef")

@@ -19,10 +19,11 @@ def instructions(tools: Collection[str], *, sandbox: bool) -> str:
     if "preview_send" in on:
         steps.append("Check price, verdict and budget with preview_send.")
     if "create_send" in on:
+        look = "look with list_sends and " if "list_sends" in on else ""
         steps.append(
             "Send with create_send, once per gift and with an idempotency_key of your own. The server "
             "itself asks the person; you cannot answer for them, and nothing is ordered without their yes. "
-            "Outcome `unknown`: never send again, look with list_sends and tell the person."
+            f"Outcome `unknown`: never send again; {look}tell the person."
         )
     follow = [
         name for name in ("get_send", "list_sends", "cancel_send", "get_budget", "sends_report") if name in on

@@ -33,10 +33,9 @@ def slim(schema: Schema) -> Schema:
             small[key] = (
                 {name: walk(entry) for name, entry in value.items()} if key == "properties" else walk(value)
             )
-        options = [option for option in small.get("anyOf", []) if option != {"type": "null"}]
-        if len(options) == 1:
-            small.pop("anyOf")
-            small = options[0] | small
+        if "anyOf" in small:
+            options = [option for option in small.pop("anyOf") if option != {"type": "null"}]
+            small = (options[0] | small) if len(options) == 1 else {"anyOf": options, **small}
         return small
 
     slimmed: Schema = walk(schema)

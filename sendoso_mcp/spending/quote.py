@@ -56,7 +56,15 @@ class Quote:
     def digest(self) -> str:
         """What a person says yes to: this gift, to this person, at this price, in these words."""
         recipient, item = self.order.recipient, self.order.item
-        return _digest(self.request.digest, recipient.name, recipient.email, item.name, item.price)
+        return _digest(
+            self.request.digest,
+            recipient.name,
+            recipient.email,
+            recipient.company,
+            item.name,
+            item.type,
+            item.price,
+        )
 
 
 def _digest(*parts: object) -> str:
