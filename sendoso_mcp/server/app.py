@@ -128,7 +128,10 @@ class _GiftServer(MCPServer[Services]):
         spec = self._specs.get(name)
         undone = spec.undone if spec else ""
         cause = error.__cause__
+        defect = isinstance(error, UnexpectedToolError) and not isinstance(cause, SendosoError)
         match cause:
+            case _ if defect:
+                text = _defect(name, spec)
             case Unsettled():
                 text = str(cause)
             case SendosoError():
@@ -140,8 +143,6 @@ class _GiftServer(MCPServer[Services]):
                 text = f"The answer to the question could not be read. {undone}"
             case _ if isinstance(error, MCPError):
                 text = f"The client could not show the question to the person. {undone}"
-            case _ if isinstance(error, UnexpectedToolError):
-                text = _defect(name, spec)
             case _:
                 text = str(error)
         return f"{text.strip()} ({SANDBOX_NOTE})" if self._sandbox else text.strip()
@@ -157,10 +158,8 @@ class _GiftServer(MCPServer[Services]):
 
 def _told(text: str, error: ToolError | MCPError) -> ToolError:
     # The SDK logs a traceback for this class only: a defect of ours.
-    known = isinstance(error.__cause__, (SendosoError, ValidationError))
-    return (
-        UnexpectedToolError(text) if isinstance(error, UnexpectedToolError) and not known else ToolError(text)
-    )
+    defect = isinstance(error, UnexpectedToolError) and not isinstance(error.__cause__, SendosoError)
+    return UnexpectedToolError(text) if defect else ToolError(text)
 
 
 def _arguments(error: ValidationError) -> str:

@@ -10,6 +10,7 @@ from support import SARAH, Person, chat, sends, text_of
 
 from sendoso_mcp.api import Timing
 from sendoso_mcp.errors import SettingsError
+from sendoso_mcp.models import Recipient
 from sendoso_mcp.sandbox import create_sandbox
 from sendoso_mcp.server.app import build_server
 from sendoso_mcp.server.services import open_services
@@ -144,8 +145,13 @@ async def test_an_unknown_tool_is_an_error_and_no_crash() -> None:
         assert (await connected.call("get_budget"))["remaining"] > 0
 
 
-async def test_a_defect_of_ours_says_nothing_of_its_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("defect", ["RuntimeError", "ValidationError"])
+async def test_a_defect_of_ours_says_nothing_of_its_inside(
+    monkeypatch: pytest.MonkeyPatch, defect: str
+) -> None:
     async def broken(*_: object) -> None:
+        if defect == "ValidationError":  # not the caller's arguments, so not to be told as such
+            Recipient.model_validate({"id": "secret detail"})
         raise RuntimeError("secret detail")
 
     monkeypatch.setattr("sendoso_mcp.spending.guard.Guard.send", broken)
