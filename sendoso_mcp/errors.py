@@ -138,7 +138,7 @@ class NotFound(Refused):
 
     def __init__(self, what: str | None = None) -> None:
         super().__init__(
-            f"Sendoso does not know {what} (HTTP 404). Check the id."
+            f"Sendoso does not know {what} (HTTP 404). Check the id; if it knows no id, SENDOSO_BASE_URL."
             if what
             else "There is no such address at Sendoso (HTTP 404). Check SENDOSO_BASE_URL."
         )
@@ -157,8 +157,9 @@ class ValidationFailed(Refused):
     """HTTP 422. `fields` are the request's field names that Sendoso's answer mentions."""
 
     def __init__(self, fields: Sequence[str] = ()) -> None:
+        no_tool = " No tool can add an address: a person does it in Sendoso." if "address" in fields else ""
         super().__init__(
-            f"Sendoso found the data invalid{_about(fields)} (HTTP 422). Correct it and try again."
+            f"Sendoso found the data invalid{_about(fields)} (HTTP 422). Correct it first.{no_tool}"
         )
         self.fields = tuple(fields)
 

@@ -16,7 +16,6 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
     AfterValidator,
-    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -247,7 +246,7 @@ class TeamBudget(Noun):
 
     team_id: Text = None
     team_name: Text = None
-    total: Annotated[Money, Field(validation_alias=AliasChoices("total", "total_budget"))] = None
+    total: Money = None
     spent: Money = None
     remaining: Money = None
     period_start: Day = None

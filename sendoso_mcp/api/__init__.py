@@ -5,11 +5,11 @@ The rest of the house uses the `Sendoso` port and the nouns of `sendoso_mcp.mode
 
 from __future__ import annotations
 
-from sendoso_mcp.api.http import ASGIApp, HttpClient, Timing, check_credentials
+from sendoso_mcp.api.http import LOOPBACK, ASGIApp, HttpClient, Timing, check_credentials
 from sendoso_mcp.api.port import Ability, Sendoso
 from sendoso_mcp.api.v2 import SendosoV2
 
-__all__ = ["ASGIApp", "Ability", "Sendoso", "Timing", "check_credentials", "connect"]
+__all__ = ["LOOPBACK", "ASGIApp", "Ability", "Sendoso", "Timing", "check_credentials", "connect"]
 
 
 def connect(

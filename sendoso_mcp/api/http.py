@@ -33,7 +33,7 @@ MAX_BODY = 8 * 1024 * 1024
 _ATTEMPTS = 3
 _RETRIED = frozenset({429, 502, 503, 504})
 _KEY = re.compile(r"[\x21-\x7e]{8,512}")
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 # Connection errors. Time-outs while reading are not here: a slow answer is not made faster by asking twice.
 _BROKEN = (httpx.NetworkError, httpx.ConnectTimeout, httpx.RemoteProtocolError)
 # Raised before any byte of the request can have left: the only transport errors that prove "not sent".
@@ -86,7 +86,7 @@ def check_credentials(base_url: str, api_key: str) -> None:
             "SENDOSO_BASE_URL is not the address of an API. It looks like https://app.sendoso.com/api/v2; "
             "correct it and restart the server."
         )
-    if url.scheme == "http" and host not in _LOOPBACK:
+    if url.scheme == "http" and host not in LOOPBACK:
         raise BadCredentials(
             "SENDOSO_BASE_URL must start with https:// so that the API key stays secret on the way "
             "(http:// is accepted for this machine only)."

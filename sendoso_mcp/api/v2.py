@@ -63,8 +63,15 @@ class SendosoV2:
 
     async def create_recipient(self, new: NewRecipient) -> Recipient:
         """POST /recipients."""
-        body = new.model_dump(mode="json", exclude_none=True)
-        return _noun(Recipient, await self._http.write("POST", "/recipients", body))
+        body = {
+            "first_name": new.first_name,
+            "last_name": new.last_name,
+            "email": new.email,
+            "company": new.company,
+            "title": new.title,
+            "address": new.address and new.address.model_dump(exclude_none=True),
+        }
+        return _noun(Recipient, await self._http.write("POST", "/recipients", _given(body)))
 
     async def list_sends(
         self,
@@ -92,9 +99,15 @@ class SendosoV2:
 
     async def place_order(self, order: Order) -> Send:
         """POST /sends."""
-        details = order.model_dump(mode="json", exclude={"recipient", "item"}, exclude_none=True)
-        body = {"recipient_id": order.recipient.id, "item_id": order.item.id, **details}
-        return _noun(Send, await self._http.write("POST", "/sends", body))
+        body = {
+            "recipient_id": order.recipient.id,
+            "item_id": order.item.id,
+            "message": order.message,
+            "scheduled_date": order.scheduled_date and order.scheduled_date.isoformat(),
+            "crm_id": order.crm_id,
+            "crm_type": order.crm_type,
+        }
+        return _noun(Send, await self._http.write("POST", "/sends", _given(body)))
 
     async def cancel_send(self, send_id: str) -> None:
         """DELETE /sends/{send_id}; the contract promises no body."""
@@ -103,7 +116,8 @@ class SendosoV2:
 
     async def get_budget(self) -> TeamBudget:
         """GET /teams/budget."""
-        return _noun(TeamBudget, await self._http.get("/teams/budget", {}))
+        answer = await self._http.get("/teams/budget", {})
+        return _noun(TeamBudget, {**answer, "total": answer.get("total_budget")})
 
     async def get_report(self, start: date, end: date, group_by: GroupBy | None = None) -> SendsReport:
         """GET /reports/sends."""
@@ -123,6 +137,11 @@ class SendosoV2:
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._http.aclose()
+
+
+def _given(body: Json) -> Json:
+    """A request body without what was not given."""
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def _segment(argument: str, value: str) -> str:

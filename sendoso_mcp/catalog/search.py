@@ -15,7 +15,7 @@ _WORD = re.compile(r"[^\W_]+")
 _STOP = frozenset(
     {"a", "an", "and", "as", "at", "by", "for", "from", "gift", "gifts", "i", "in", "is", "it", "my", "of"}
     | {"on", "or", "our", "present", "some", "something", "that", "the", "their", "them", "they", "to"}
-    | {"under", "want", "who", "with"}
+    | {"thank", "under", "want", "who", "with", "you", "your"}
 )
 _NAME_WEIGHT = 3
 

@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sandbox = commands.add_parser("sandbox", help="serve the embedded Sendoso over HTTP")
     _address(sandbox, port=8900)
-    sandbox.add_argument("--items", type=_positive, default=320, metavar="N", help="gifts (default 320)")
+    sandbox.add_argument("--items", type=_items, default=320, metavar="N", help="gifts (default 320)")
     sandbox.add_argument("--seed", type=int, default=7, metavar="N", help="another seed, another world (7)")
     sandbox.set_defaults(run=_sandbox)
 
@@ -82,17 +82,17 @@ def _address(parser: argparse.ArgumentParser, *, port: int) -> None:
 
 
 def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 65_535:
-        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return value
+    return _number(text, 0, 65_535)
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 200_000:
-        raise argparse.ArgumentTypeError("from 1 to 200000")
-    return value
+def _items(text: str) -> int:
+    return _number(text, 1, 200_000)
+
+
+def _number(text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}")
+    return int(text)
 
 
 def _serve(arguments: argparse.Namespace) -> int:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO, Any, cast
 
 import anyio
-import anyio.to_thread
+import anyio.from_thread
+from anyio.lowlevel import current_token
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client import ClientRequestContext
 from mcp.client.stdio import stdio_client
@@ -30,9 +34,10 @@ from rich.table import Table
 from rich.text import Text
 
 from sendoso_mcp import __version__
+from sendoso_mcp.errors import one_error
 
 _WISH = "Sarah Johnson was promoted. Congratulate her with something for a coffee lover, under 40 USD."
-_MESSAGE = "Congratulations on your promotion, Sarah! Here is to many good mornings in the new role."
+_MESSAGE = "Congratulations on your promotion, Sarah! Here's to many good mornings in the new role."
 _REPEAT_KEY = "sarah-johnson-promotion"
 
 
@@ -41,18 +46,23 @@ class DemoFailed(Exception):
 
 
 def demo() -> int:
-    """Plays the story and returns the exit status: 0, or 1 if a step failed."""
+    """Plays the story and returns the exit status: 0, or 1 if a step failed or nobody reads the output."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names have letters that not every console can show; none of them is worth stopping for.
+        sys.stdout.reconfigure(errors="replace")
     console = Console(highlight=False)
-    status = 0
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         try:
-            anyio.run(_Story(console).play, log)
-        except* (DemoFailed, MCPError, OSError) as errors:
-            status = 1
+            with one_error():
+                anyio.run(_Story(console).play, log)
+        except SystemExit:  # how rich says that the output's reader is gone
+            return 1
+        except (DemoFailed, MCPError, OSError) as error:
             log.seek(0)
-            console.print(f"\nThe demo stopped: {errors.exceptions[0]}", style="bold red", markup=False)
+            console.print(f"\nThe demo stopped: {error}", style="bold red", markup=False)
             console.print(f"What the server logged:\n{log.read()[-4000:]}", markup=False)
-    return status
+            return 1
+    return 0
 
 
 class _Story:
@@ -62,6 +72,7 @@ class _Story:
         self._console = console
         self._interactive = console.is_terminal and sys.stdin.isatty()
         self._calls = 0
+        self._steps = 0
         self._waited = 0.0
         self._client: Client
 
@@ -76,7 +87,8 @@ class _Story:
             Panel(f"[b]A person asks:[/b] {_WISH}", title="sendoso-mcp demo", box=box.ROUNDED)
         )
         # The client passes on almost nothing of the environment, so a key that is set is not used here.
-        server = StdioServerParameters(command=sys.executable, args=["-m", "sendoso_mcp"])
+        # -P: whatever lies in the current directory is not ours.
+        server = StdioServerParameters(command=sys.executable, args=["-P", "-m", "sendoso_mcp"])
         async with Client(
             stdio_client(server, errlog=cast(Any, log)),
             elicitation_callback=self._confirm,
@@ -106,7 +118,7 @@ class _Story:
 
     async def _find_gift(self) -> dict[str, Any]:
         found = await self._call(
-            "1. Find a gift", "search_inventory", query="coffee lover", max_price=40, limit=5
+            "Find a gift", "search_inventory", query="coffee lover", max_price=40, limit=5
         )
         rows = [(g["name"], g["type"], _usd(g["price"]), str(g.get("days", "email"))) for g in found["gifts"]]
         self._table(("Gift", "Type", "Price", "Days"), rows)
@@ -114,14 +126,14 @@ class _Story:
         return _need((shipped or found["gifts"])[:1], "no gift was found")
 
     async def _find_person(self) -> dict[str, Any]:
-        found = await self._call("2. Find the person", "search_recipients", query="Sarah Johnson")
+        found = await self._call("Find the person", "search_recipients", query="Sarah Johnson")
         rows = [(p["name"], p.get("title", ""), p.get("company", ""), p["email"]) for p in found["people"]]
         self._table(("Name", "Title", "Company", "Email"), rows)
         return _need(found["people"][:1], "Sarah was not found")
 
     async def _preview(self, person: dict[str, Any], gift: dict[str, Any]) -> None:
         seen = await self._call(
-            "3. Preview", "preview_send", recipient_id=person["id"], item_id=gift["id"], message=_MESSAGE
+            "Preview", "preview_send", recipient_id=person["id"], item_id=gift["id"], message=_MESSAGE
         )
         rows = [
             ("Gift", seen["gift"]),
@@ -139,12 +151,12 @@ class _Story:
             "message": _MESSAGE,
             "idempotency_key": _REPEAT_KEY,
         }
-        done = await self._call("4. Send: the server asks the person, not the model", "create_send", **order)
+        done = await self._call("Send: the server asks the person, not the model", "create_send", **order)
         if done["outcome"] != "sent":
             self._say(f"Outcome: {done['outcome']}. {done['reasons'][0]['text']}")
             return None
         self._say(f"Outcome: sent, as {done['send_id']}, for {_usd(done['cost'])} with shipping and fees.")
-        again = await self._call("5. A hurried model calls again with the same key", "create_send", **order)
+        again = await self._call("A hurried model calls again with the same key", "create_send", **order)
         if again.get("send_id") != done["send_id"]:
             raise DemoFailed("a repeated call did not give the first send")
         self._say("The same send, no second question, no second gift.")
@@ -152,28 +164,28 @@ class _Story:
 
     async def _track(self, send_id: str | None) -> None:
         if send_id:
-            sent = await self._call("6. Track it", "get_send", send_id=send_id)
+            sent = await self._call("Track it", "get_send", send_id=send_id)
             self._say(f"{sent['gift']} for {sent['to']}: {sent['status']}.")
-        listed = await self._call("   and what went out before", "list_sends", limit=5)
+        listed = await self._call("What went out before", "list_sends", limit=5)
         rows = [(s["created"], s["to"], s["gift"], s["status"], _usd(s["cost"])) for s in listed["sends"]]
         self._table(("Created", "To", "Gift", "Status", "Cost"), rows)
 
     async def _cancel(self, send_id: str) -> None:
-        done = await self._call("7. Change of mind: cancel it", "cancel_send", send_id=send_id)
+        done = await self._call("Change of mind: cancel it", "cancel_send", send_id=send_id)
         self._say(f"Outcome: {done['outcome']}, {_usd(done['refund'])} back in the budget.")
 
     async def _budget(self) -> None:
-        budget = await self._call("8. The budget", "get_budget")
+        budget = await self._call("The budget", "get_budget")
         period = f"{budget['period_start']} to {budget['period_end']}"
         amounts = (_usd(budget[name]) for name in ("total", "spent", "remaining"))
-        rows = [(budget["team"], period, *amounts)]
-        self._table(("Team", "Period", "Total", "Spent", "Left"), rows)
+        self._say(f"{budget['team']}, {period}")
+        self._table(("Total", "Spent", "Left"), [tuple(amounts)])
 
     async def _report(self) -> None:
         today = datetime.now(UTC).date()
-        start = today.replace(year=today.year - 1, month=today.month, day=1)
+        start = today.replace(year=today.year - 1, day=1)
         report = await self._call(
-            "9. The last year by month",
+            "The last year by month",
             "sends_report",
             start_date=start.isoformat(),
             end_date=today.isoformat(),
@@ -193,10 +205,9 @@ class _Story:
             DemoFailed: the tool answered with an error.
         """
         self._calls += 1
-        shown = ", ".join(
-            f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items()
-        )
-        self._console.print(f"\n[b]{step}[/b]")
+        shown = ", ".join(f"{name}={_short(value)}" for name, value in arguments.items())
+        self._steps += 1
+        self._console.print(f"\n[b]{self._steps}. {step}[/b]")
         self._console.print(Text.assemble((tool, "cyan"), (f"({shown})", "dim")))
         result = await self._client.call_tool(tool, arguments)
         if result.is_error or not isinstance(result.structured_content, dict):
@@ -219,7 +230,7 @@ class _Story:
         )
         if self._interactive:
             asked = time.perf_counter()
-            answer = await anyio.to_thread.run_sync(input, f"{accept}? [y/N] ", abandon_on_cancel=True)
+            answer = await _typed(f"{accept}? [y/N] ")
             self._waited += time.perf_counter() - asked
             decision = accept if answer.strip().lower() in ("y", "yes") else refuse
         else:
@@ -233,13 +244,29 @@ class _Story:
     def _table(self, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
         table = Table(box=box.SIMPLE_HEAD, show_header=any(heads), pad_edge=False)
         for head in heads:
-            table.add_column(head, justify="right" if head in _NUMBERS else "left")
+            table.add_column(head, justify="right" if head in _NUMBERS else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         self._console.print(table)
 
 
 _NUMBERS = frozenset({"Price", "Days", "Cost", "Total", "Spent", "Left", "Sends", "Delivered", "Spend"})
+
+
+async def _typed(question: str) -> str:
+    """What a person types; nothing if they end the input. Ctrl-C leaves the question at once."""
+    answered, lines, token = anyio.Event(), [""], current_token()
+
+    def ask() -> None:
+        with suppress(EOFError):
+            lines.append(input(question))
+        with suppress(anyio.RunFinishedError):
+            anyio.from_thread.run_sync(answered.set, token=token)
+
+    # Not a worker thread of anyio's: the program would wait for it on its way out.
+    threading.Thread(target=ask, daemon=True).start()
+    await answered.wait()
+    return lines[-1]
 
 
 def _usd(amount: float) -> str:

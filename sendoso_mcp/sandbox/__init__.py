@@ -32,7 +32,7 @@ class Sandbox:
 
 
 def create_sandbox(*, seed: int = 7, items: int = 320, clock: Clock | None = None) -> Sandbox:
-    """Builds a sandbox. The same seed and starting time give the same gifts, people and past sends."""
+    """Builds a sandbox. The same seed and starting day (UTC) give the same gifts, people and past."""
     clock = clock or Clock()
     gifts, people = make_gifts(items, seed), make_people(seed)
     world = World(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from random import Random
 
@@ -54,16 +54,13 @@ _SECOND_TWIST = (
     "|Confetti Edition|Artist Edition|Library Edition|Weekend Edition"
 ).split("|")
 
+# A search reads these too, so they say nothing that anybody would search for.
 _CLOSING = {
-    ItemType.PHYSICAL: (
-        "Arrives gift-wrapped with your note.",
-        "Packed in recycled paper, ready to give.",
-        "",
-    ),
-    ItemType.EGIFT: ("Delivered by email within the hour.", "Arrives by email and never expires.", ""),
-    ItemType.SWAG: ("Printed or stitched to order.", "Made with your company logo.", ""),
-    ItemType.DIRECT_MAIL: ("Stamped and posted for you.", "Your words, on real paper.", ""),
-    ItemType.CHARITY: ("Given in the recipient's name.", "A receipt and a thank-you follow by email.", ""),
+    ItemType.PHYSICAL: ("Arrives wrapped.", "Comes with a gift receipt.", ""),
+    ItemType.EGIFT: ("Arrives by email within minutes.", "Comes by email and never expires.", ""),
+    ItemType.SWAG: ("Printed or stitched to order.", "Made with your logo.", ""),
+    ItemType.DIRECT_MAIL: ("Stamped and posted by us.", "Carries the words of your choice.", ""),
+    ItemType.CHARITY: ("Given in the recipient's name.", "The receipt comes by email.", ""),
 }
 
 _UNAVAILABLE_SHARE = 0.06
@@ -93,6 +90,7 @@ class _Draft:
     words: str
     type: ItemType
     price: Decimal
+    promised_days: int | None
 
 
 def make_gifts(count: int, seed: int) -> list[Gift]:
@@ -112,11 +110,11 @@ def make_gifts(count: int, seed: int) -> list[Gift]:
 
 def _read(shelf: str, type_: ItemType) -> Iterator[_Draft]:
     for line in shelf.strip().split("\n"):
-        name, prices, words = line.split("|")
+        name, prices, words, *days = line.split("|")
         amounts = prices.split()
         for amount in amounts:
             full_name = f"{name} ${amount}" if len(amounts) > 1 else name
-            yield _Draft(full_name, words, type_, Decimal(amount))
+            yield _Draft(full_name, words, type_, Decimal(amount), int(days[0]) if days else None)
 
 
 def _twisted(draft: _Draft, number: int, rng: Random) -> _Draft:
@@ -132,12 +130,12 @@ def _twisted(draft: _Draft, number: int, rng: Random) -> _Draft:
     price = draft.price
     if draft.type in SHIPPED_TYPES:
         price = (price * rng.randint(85, 130) / 100).quantize(Decimal(1))
-    return _Draft(name, draft.words, draft.type, price)
+    return _Draft(name, draft.words, draft.type, price, None)
 
 
 def _finish(draft: _Draft, rng: Random) -> Gift:
     ships = draft.type in SHIPPED_TYPES
-    return Gift(
+    gift = Gift(
         id=f"item_{slug(draft.name, '_')}",
         name=draft.name,
         description=f"{draft.words} {rng.choice(_CLOSING[draft.type])}".strip(),
@@ -146,3 +144,7 @@ def _finish(draft: _Draft, rng: Random) -> Gift:
         available=rng.random() >= _UNAVAILABLE_SHARE,
         shipping_time_days=rng.randint(1, 10) if ships else None,
     )
+    if draft.promised_days is None:
+        return gift
+    # Chance was dealt to it all the same, so that a promise changes no other gift.
+    return replace(gift, available=True, shipping_time_days=draft.promised_days)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sendoso_mcp.models import ItemType, to_cents
+from sendoso_mcp.fields import to_cents
+from sendoso_mcp.models import ItemType
 from sendoso_mcp.sandbox.catalogue import Gift
 
 SHIPPING_AND_FEES = {

@@ -35,20 +35,23 @@ _TITLES = """
     VP Sales; Office Manager; Founder & CEO; Director of Demand Generation
 """
 
+# The house number is everybody's own.
 _ADDRESSES = """
-    418 Juniper Street|Apt 5B|Austin|TX|78702|US; 77 Wharf Lane||Boston|MA|02110|US
-    2200 Alder Avenue|Suite 310|Seattle|WA|98101|US; 915 Mission Terrace||San Francisco|CA|94103|US
-    1340 Larimer Court||Denver|CO|80204|US; 60 Peachtree Walk|Floor 9|Atlanta|GA|30303|US
-    508 Lake View Road||Chicago|IL|60611|US; 3321 Magnolia Drive||Nashville|TN|37203|US
-    19 Orchard Hill||Portland|OR|97205|US; 845 Biscayne Way|Unit 1204|Miami|FL|33131|US
-    27 Harlem Row|Apt 3|New York|NY|10027|US; 1600 Camelback Path||Phoenix|AZ|85016|US
-    412 Nicollet Square||Minneapolis|MN|55401|US; 733 Capitol Bend||Raleigh|NC|27601|US
-    90 Liberty Yard|Suite 12|Philadelphia|PA|19106|US; 2145 Temple View||Salt Lake City|UT|84101|US
-    58 Ward Crescent||Honolulu|HI|96814|US; 301 Congress Mews||Portland|ME|04101|US
-    14 Clover Gardens|Flat 2|London||E2 7DP|GB; 220 Queen's Quay|Suite 800|Toronto|ON|M5J 2Y5|CA
-    Ahornweg 12||Berlin||10115|DE; 8 rue des Tilleuls||Lyon||69002|FR
-    31 Banksia Parade||Melbourne|VIC|3000|AU; Calle del Olmo 44|3º B|Madrid||28012|ES
-    6 Harcourt Mews||Dublin||D02 XE81|IE; 17 Tulpenkade||Utrecht||3511 AB|NL
+    {house} Juniper Street|Apt {unit}B|Austin|TX|78702|US; {house} Wharf Lane||Boston|MA|02110|US
+    {house} Alder Avenue|Suite {unit}10|Seattle|WA|98101|US
+    {house} Mission Terrace||San Francisco|CA|94103|US; {house} Larimer Court||Denver|CO|80204|US
+    {house} Peachtree Walk|Floor {unit}|Atlanta|GA|30303|US; {house} Lake View Road||Chicago|IL|60611|US
+    {house} Magnolia Drive||Nashville|TN|37203|US; {house} Orchard Hill||Portland|OR|97205|US
+    {house} Biscayne Way|Unit {unit}04|Miami|FL|33131|US; {house} Harlem Row|Apt {unit}|New York|NY|10027|US
+    {house} Camelback Path||Phoenix|AZ|85016|US; {house} Nicollet Square||Minneapolis|MN|55401|US
+    {house} Capitol Bend||Raleigh|NC|27601|US
+    {house} Liberty Yard|Suite {unit}2|Philadelphia|PA|19106|US
+    {house} Temple View||Salt Lake City|UT|84101|US; {house} Ward Crescent||Honolulu|HI|96814|US
+    {house} Congress Mews||Portland|ME|04101|US; {house} Clover Gardens|Flat {unit}|London||E2 7DP|GB
+    {house} Queen's Quay|Suite {unit}00|Toronto|ON|M5J 2Y5|CA; Ahornweg {house}||Berlin||10115|DE
+    {house} rue des Tilleuls||Lyon||69002|FR; {house} Banksia Parade||Melbourne|VIC|3000|AU
+    Calle del Olmo {house}|{unit}º B|Madrid||28012|ES; {house} Harcourt Mews||Dublin||D02 XE81|IE
+    {house} Tulpenkade||Utrecht||3511 AB|NL
 """
 
 _FIRST_ADDED = datetime(2023, 1, 9, 9, 30, tzinfo=UTC)
@@ -91,10 +94,10 @@ class Person:
 
     @cached_property
     def _haystack(self) -> str:
-        return plain(f"{self.first_name} {self.last_name} {self.email} {self.company or ''}")
+        return plain(f"{self.first_name} {self.last_name} {self.email}")
 
     def matches(self, search: str) -> bool:
-        """Whether every word occurs somewhere in name, email or company, accents and case aside."""
+        """Whether every word occurs somewhere in name or email, accents and case aside."""
         return all(word in self._haystack for word in plain(search).split())
 
 
@@ -103,8 +106,10 @@ def make_people(seed: int) -> list[Person]:
     rng = dice(seed, "people")
     names = _listed(_NAMES)
     rng.shuffle(names)
+    doors = dice(seed, "doors")
+    houses = doors.sample(range(2, 400), len(names))
     people = [_sarah()]
-    for name in names:
+    for name, house in zip(names, houses, strict=True):
         first, last = _split_name(name)
         company = rng.choice(_listed(_COMPANIES))
         handle = f"{slug(first, '')}.{slug(last, '')}"
@@ -118,7 +123,9 @@ def make_people(seed: int) -> list[Person]:
                 company=company,
                 title=rng.choice(_listed(_TITLES)),
                 # About one in ten is known by email only.
-                address=None if rng.random() < 0.1 else _address(rng.choice(_listed(_ADDRESSES))),
+                address=None
+                if rng.random() < 0.1
+                else _address(rng.choice(_listed(_ADDRESSES)), house, doors.randint(2, 9)),
             )
         )
     return people
@@ -149,6 +156,7 @@ def _split_name(name: str) -> tuple[str, str]:
     return " ".join(words[:-1]), words[-1]
 
 
-def _address(written: str) -> PostalAddress:
-    street1, street2, city, state, postal_code, country = (part or None for part in written.split("|"))
+def _address(written: str, house: int, unit: int) -> PostalAddress:
+    parts = written.format(house=house, unit=unit).split("|")
+    street1, street2, city, state, postal_code, country = (part or None for part in parts)
     return PostalAddress(street1, street2, city, state, postal_code, country or "US")

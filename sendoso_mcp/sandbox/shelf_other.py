@@ -106,6 +106,6 @@ Donation to Neighbourhood Arts|20 40|Free music and painting classes.
 Donation to Mental Health Helplines|25 50|Keeps a calm voice on the line at night.
 Donation to Meals for Seniors|20 40|Hot lunches and company at the door.
 Donation to Pollinator Meadows|15 35|Wildflowers and hives for bees.
-Donation to Refugee Families|25 75|First rent, language classes and a friendly guide.
+Donation to Refugee Families|25 75|First rent, language classes and somebody to ask.
 Charity Choice Card|25 50 100|The recipient picks the cause that gets the donation.
 """

@@ -1,11 +1,14 @@
-"""The hand-written gifts that come in a box. One a line: name | price | words."""
+"""The hand-written gifts that come in a box. One a line: name | price | words.
+
+With a number after the words it is always available, and ships in so many days.
+"""
 
 from __future__ import annotations
 
 PHYSICAL = """
 Cold Brew Kit|48|A glass brewer, coarse-ground beans and a flask for any coffee lover.
 Pour-Over Coffee Set|62|Ceramic dripper, paper filters and a bag of single-origin beans.
-Espresso Tasting Flight|39|Four small-roaster espresso coffees with tasting cards.
+Coffee Lover's Morning Box|34|Three small-roaster coffees, a stoneware mug and biscotti for a coffee lover.|2
 Burr Coffee Grinder|74|A hand grinder with steel burrs for the freshest cup of coffee.
 Barista Latte Art Kit|56|Milk pitcher, thermometer and stencils for home baristas.
 Loose Leaf Tea Chest|44|Twelve teas from smoky black to calming chamomile.

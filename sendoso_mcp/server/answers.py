@@ -5,13 +5,16 @@ Every answer goes through `server.app`, which leaves nulls out, cleans text and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel
 
 from sendoso_mcp.models import Address, Recipient, Send
+from sendoso_mcp.server.hygiene import clean_data
+from sendoso_mcp.server.services import SANDBOX_NOTE
 
 
 class Answer(BaseModel):
@@ -69,6 +72,7 @@ class SendRow(BaseModel):
 
     id: str
     status: str | None = None
+    recipient_id: str | None = None
     to: str | None = None
     gift: str | None = None
     cost: float | None = None
@@ -80,13 +84,27 @@ class SendRow(BaseModel):
         return cls(
             id=send.id,
             status=send.status,
+            recipient_id=send.recipient and send.recipient.id,
             to=send.recipient and (send.recipient.name or send.recipient.email),
             gift=send.item and send.item.name,
-            cost=number(send.cost),
+            cost=usd_number(send.cost),
             created=send.created_at and send.created_at.date(),
         )
 
 
-def number(amount: Decimal | None) -> float | None:
+def finish(data: Mapping[str, Any], *, sandbox: bool) -> dict[str, Any]:
+    """What leaves the server: text cleaned, nulls left out, and the sandbox named where it answered."""
+    finished: dict[str, Any] = clean_data(dict(data))
+    if sandbox:
+        finished["sandbox"] = SANDBOX_NOTE
+    return finished
+
+
+def with_note(text: str, *, sandbox: bool) -> str:
+    """An error's text, and the sandbox named where it answered."""
+    return f"{text.strip()} ({SANDBOX_NOTE})" if sandbox else text.strip()
+
+
+def usd_number(amount: Decimal | None) -> float | None:
     """An amount as JSON writes it: plain USD."""
     return None if amount is None else float(amount)

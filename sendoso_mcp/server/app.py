@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import json
-import logging
+import re
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
 from mcp import MCPError
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver import Context, MCPServer, RequestStateSecurity
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp_types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, TextContent
 from pydantic import ValidationError
 
 from sendoso_mcp import __version__
 from sendoso_mcp.errors import SendosoError, SettingsError, Unsettled
-from sendoso_mcp.server.hygiene import clean, clean_data, clean_line
+from sendoso_mcp.server.answers import finish, with_note
+from sendoso_mcp.server.hygiene import clean, clean_line
 from sendoso_mcp.server.instructions import instructions
 from sendoso_mcp.server.prompts import add_prompts
 from sendoso_mcp.server.resources import add_resources
-from sendoso_mcp.server.services import SANDBOX_NOTE, Services
+from sendoso_mcp.server.services import Services
 from sendoso_mcp.server.tools import TOOLS, ToolSpec
 
-log = logging.getLogger(__name__)
+# "Input should be", "String should have": the sentence is about the argument that is named before it.
+_PYDANTIC = re.compile(r"^(?:\w+ )?should ")
 
 
 def build_server(
@@ -51,7 +53,7 @@ def build_server(
         and (spec.needs is None or spec.needs in services.sendoso.abilities)
     ]
     if not specs:
-        raise SettingsError("No tool is left: --tools names only tools that --read-only leaves out.")
+        raise SettingsError("No tool is left: --tools names none that is offered.")
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Services]) -> AsyncIterator[Services]:
@@ -62,6 +64,10 @@ def build_server(
     add_resources(server, services)
     add_prompts(server, {spec.name for spec in specs})
     return server
+
+
+_ANSWER_WITHIN = 24 * 3600.0
+"""Seconds for which a question can be answered where the client keeps it (2026-07-28)."""
 
 
 class _GiftServer(MCPServer[Services]):
@@ -79,6 +85,7 @@ class _GiftServer(MCPServer[Services]):
             version=__version__,
             website_url="https://developer.sendoso.com/",
             instructions=instructions(self._specs, sandbox=services.sandbox),
+            request_state_security=RequestStateSecurity.ephemeral(ttl=_ANSWER_WITHIN),
             tools=tools,
             **options,
         )
@@ -121,12 +128,12 @@ class _GiftServer(MCPServer[Services]):
         if unknown:
             names = ", ".join(clean_line(argument, longest=80) for argument in unknown)
             takes = f"It takes: {', '.join(known)}." if known else "It takes none."
-            raise ToolError(f"{name} has no argument {names}. {takes} {self._specs[name].undone}")
+            raise ToolError(f"{name} has no argument {names}. {takes} {self._specs[name].not_done}")
 
     def _explain(self, name: str, error: ToolError | MCPError) -> str:
         """What happened, what did not, and what to do, as one text."""
         spec = self._specs.get(name)
-        undone = spec.undone if spec else ""
+        not_done = spec.not_done if spec else ""
         cause = error.__cause__
         defect = isinstance(error, UnexpectedToolError) and not isinstance(cause, SendosoError)
         match cause:
@@ -135,23 +142,21 @@ class _GiftServer(MCPServer[Services]):
             case Unsettled():
                 text = str(cause)
             case SendosoError():
-                text = f"{cause} {undone}"
+                text = f"{cause} {not_done}"
             case ValidationError():
-                text = f"{_arguments(cause)} {undone}"
+                text = f"{_arguments(cause)} {not_done}"
             case ToolError():
                 # The SDK's own word for an accepted form whose content does not fit it.
-                text = f"The answer to the question could not be read. {undone}"
+                text = f"The answer to the question could not be read. {not_done}"
             case _ if isinstance(error, MCPError):
-                text = f"The client could not show the question to the person. {undone}"
+                text = f"The client could not show the question to the person. {not_done}"
             case _:
                 text = str(error)
-        return f"{text.strip()} ({SANDBOX_NOTE})" if self._sandbox else text.strip()
+        return with_note(text, sandbox=self._sandbox)
 
     def _finish(self, result: CallToolResult) -> CallToolResult:
         """Structured content and text that carry the same facts, cleaned and without nulls."""
-        data: dict[str, Any] = clean_data(result.structured_content or {})
-        if self._sandbox:
-            data["sandbox"] = SANDBOX_NOTE
+        data = finish(result.structured_content or {}, sandbox=self._sandbox)
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=data)
 
@@ -167,7 +172,7 @@ def _arguments(error: ValidationError) -> str:
     problems = []
     for problem in error.errors(include_url=False, include_input=False):
         where = ".".join(str(part) for part in problem["loc"])
-        what = problem["msg"].removeprefix("Value error, ")
+        what = _PYDANTIC.sub("must ", problem["msg"].removeprefix("Value error, ")).rstrip(".")
         problems.append(f"{clean(where, longest=80)}: {clean(what, longest=300)}")
     return f"Invalid arguments. {'; '.join(dict.fromkeys(problems))}."
 

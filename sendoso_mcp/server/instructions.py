@@ -12,7 +12,7 @@ def instructions(tools: Collection[str], *, sandbox: bool) -> str:
     on = set(tools)
     steps = []
     if "search_inventory" in on:
-        steps.append("Find a gift with search_inventory (what it is, price range, days).")
+        steps.append("Find a gift with search_inventory: words for what it is, price range, delivery days.")
     if "search_recipients" in on:
         create = "; only if they are missing, create_recipient" if "create_recipient" in on else ""
         steps.append(f"Find the person with search_recipients{create}.")

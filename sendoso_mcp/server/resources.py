@@ -12,9 +12,8 @@ from pydantic import BaseModel
 
 from sendoso_mcp.api import Ability
 from sendoso_mcp.errors import BadArgument, NotFound, SendosoError
-from sendoso_mcp.server.answers import number
-from sendoso_mcp.server.hygiene import clean_data
-from sendoso_mcp.server.services import SANDBOX_NOTE, Services
+from sendoso_mcp.server.answers import finish, usd_number, with_note
+from sendoso_mcp.server.services import Services
 from sendoso_mcp.server.tools.get_budget import BudgetAnswer
 from sendoso_mcp.server.tools.get_recipient import RecipientAnswer
 from sendoso_mcp.server.tools.get_send import SendAnswer
@@ -29,14 +28,12 @@ def add_resources(server: MCPServer[Services], services: Services) -> None:
     async def read(source: Callable[[], Awaitable[dict[str, Any] | BaseModel]]) -> str:
         try:
             found = await source()
-        except (NotFound, BadArgument) as error:
-            raise ResourceNotFoundError(str(error)) from error
         except SendosoError as error:
-            raise ResourceError(str(error)) from error
-        data = clean_data(found.model_dump(mode="json") if isinstance(found, BaseModel) else found)
-        if services.sandbox:
-            data["sandbox"] = SANDBOX_NOTE
-        return json.dumps(data, ensure_ascii=False, indent=2)
+            absent = isinstance(error, (NotFound, BadArgument))
+            text = with_note(str(error), sandbox=services.sandbox)
+            raise (ResourceNotFoundError if absent else ResourceError)(text) from error
+        data = found.model_dump(mode="json") if isinstance(found, BaseModel) else found
+        return json.dumps(finish(data, sandbox=services.sandbox), ensure_ascii=False, indent=2)
 
     @server.resource("sendoso://budget", title="Team budget", mime_type=_JSON)
     async def budget() -> str:
@@ -52,7 +49,7 @@ def add_resources(server: MCPServer[Services], services: Services) -> None:
         """What this server lets be spent, and who must say yes."""
 
         async def source() -> dict[str, Any]:
-            remaining = number((await sendoso.get_budget()).remaining)
+            remaining = usd_number((await sendoso.get_budget()).remaining)
             return {
                 "limits": {"team_budget_remaining": remaining},
                 "approval": {"person_must_approve": "every send"},
@@ -66,7 +63,7 @@ def add_resources(server: MCPServer[Services], services: Services) -> None:
 
         async def source() -> dict[str, Any]:
             item = await services.catalog.find(item_id)
-            return item.model_dump(mode="json", exclude={"price"}) | {"price": number(item.price)}
+            return item.model_dump(mode="json", exclude={"price"}) | {"price": usd_number(item.price)}
 
         return await read(source)
 

@@ -7,10 +7,9 @@ asked, so if a fact in it changed in between, the person is asked anew.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-import anyio
 from mcp.server.mcpserver import Context, Elicit, Resolve
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
@@ -24,9 +23,6 @@ from sendoso_mcp.spending.policy import Effect, Verdict, judge, usd
 from sendoso_mcp.spending.quote import Quote, SendRequest
 
 SEND = "Send it"
-REFUSE = "Do not send"
-_FRESH = 10.0
-"""Seconds: a yes that comes later than this after the quote is checked against a new one."""
 
 
 class Confirmation(BaseModel):
@@ -41,10 +37,11 @@ class NotAsked(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A send that was looked up and judged."""
+    """A send that was looked up and judged; `question` is the number of the question to ask about it."""
 
     quote: Quote
     verdict: Verdict
+    question: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,8 @@ async def plan_send(
         earlier = await services_of(ctx).guard.recall(idempotency_key, request)
         if earlier is not None:
             return Repeat(earlier)
-    return await look_up(ctx, request)
+    plan = await look_up(ctx, request)
+    return replace(plan, question=services_of(ctx).guard.question(request, idempotency_key))
 
 
 async def ask_person(
@@ -117,7 +115,7 @@ def question(plan: Plan, *, sandbox: bool) -> str:
         f"To: {quoted(recipient.name or recipient.id)}{address}",
         f"Company: {quoted(recipient.company)}" if recipient.company else "Company: not known",
         f"Gift: {quoted(item.name or item.id)}"
-        + (f" ({clean_line(item.type, longest=20)})" if item.type else ""),
+        + (f" ({clean_line(item.type, longest=20).replace('_', ' ')})" if item.type else ""),
     ]
     if quote.price is not None:
         lines.append(f"Price: {usd(quote.price)}, plus shipping and fees as Sendoso sets them")
@@ -125,12 +123,13 @@ def question(plan: Plan, *, sandbox: bool) -> str:
     lines.append(f"Message: {quoted(message, longest=500)}" if message else "Message: none")
     if quote.order.scheduled_date:
         lines.append(f"To be sent on: {quote.order.scheduled_date:%Y-%m-%d}")
-    if quote.price is not None and budget.remaining is not None:
-        left, after = usd(budget.remaining), usd(budget.remaining - quote.price)
+    if budget.remaining is not None and quote.budget_after is not None:
+        left, after = usd(budget.remaining), usd(quote.budget_after)
         lines.append(f"Team budget: {left} left, {after} after this gift")
     lines += [
         f"Note: {reason.text}" for reason in plan.verdict.reasons if reason.code != "person_must_approve"
     ]
+    lines.append(f"Question {plan.question}")
     if sandbox:
         lines.append(SANDBOX_NOTICE)
     return "\n".join(lines)
@@ -142,7 +141,8 @@ async def still_holds(ctx: Context[Services], plan: Plan) -> Plan | None:
     Raises:
         SendosoError: something could not be looked up again.
     """
-    if anyio.current_time() - plan.quote.taken_at <= _FRESH:
+    if ctx.request_state is not None:
+        # Asked in rounds: everything was looked up in this very round.
         return plan
     current = await look_up(ctx, plan.quote.request)
-    return current if current.quote.digest == plan.quote.digest else None
+    return replace(current, question=plan.question) if current.quote.digest == plan.quote.digest else None

@@ -27,7 +27,7 @@ from sendoso_mcp.errors import (
     one_error,
 )
 from sendoso_mcp.models import InventoryItem, Order, Send
-from sendoso_mcp.spending.approval import Approval
+from sendoso_mcp.spending.approval import Approval, Questions
 from sendoso_mcp.spending.policy import Effect, judge
 from sendoso_mcp.spending.quote import Quote, SendRequest
 
@@ -85,8 +85,10 @@ class Guard:
         self._sendoso = sendoso
         self._find_item = find_item
         self._tasks = tasks
-        # By idempotency key, for as long as this process lives.
+        self._questions = Questions()
+        # For as long as this process lives: by idempotency key, and by the question whose yes began it.
         self._intents: dict[str, _Intent] = {}
+        self._answered: dict[str, _Intent] = {}
 
     async def quote(self, request: SendRequest) -> Quote:
         """Looks up the gift, the recipient and the team's budget, in parallel.
@@ -109,7 +111,15 @@ class Guard:
             crm_id=request.crm_id,
             crm_type=request.crm_type,
         )
-        return Quote(request=request, order=order, budget=budget, taken_at=anyio.current_time())
+        return Quote(request=request, order=order, budget=budget)
+
+    def question(self, request: SendRequest, key: str | None) -> str:
+        """The number of the question to ask about this wish; the same until it is answered."""
+        return self._questions.number(request, key)
+
+    def decline(self, question: str) -> None:
+        """Takes a no: whoever sends a yes to the same question later is too late."""
+        self._questions.close(question)
 
     async def recall(self, key: str, request: SendRequest) -> Settlement | None:
         """What became of the request that was sent under this idempotency key; None if none was.
@@ -133,18 +143,25 @@ class Guard:
     async def send(self, quote: Quote, approval: Approval, key: str | None = None) -> Settlement:
         """Orders the gift: exactly one request to Sendoso, never repeated, whatever it answers.
 
-        With a key that is on its way or settled, nothing is ordered and its settlement is returned.
+        With a key or an answer that was used before, nothing is ordered and the settlement of then is
+        returned.
 
         Raises:
-            BadArgument: the key was used for another request.
+            BadArgument: the key was used for another request, or the question was answered with a no.
             ValueError: the approval is for other facts, or policy forbids the send; a caller's mistake.
         """
         if not approval.covers(quote) or judge(quote).effect is Effect.DENY:
             raise ValueError("a send needs an approval of its own quote, and policy's consent")
         if key is not None and (earlier := await self.recall(key, quote.request)) is not None:
             return earlier
-        intent = _Intent(quote.request)
-        # No await since recall: of two requests with one key, the second finds the first's intent.
+        # No await from here to start_soon: of two calls with one key or one answer, the second finds the
+        # first's intent.
+        if (answered := self._answered.get(approval.question)) is not None:
+            await answered.settled.wait()
+            return answered.settlement
+        if not self._questions.close(approval.question):
+            raise BadArgument("That question was answered before. Call create_send again to ask anew.")
+        intent = self._answered[approval.question] = _Intent(quote.request)
         if key is not None:
             self._intents[key] = intent
         self._tasks.start_soon(self._dispatch, intent, quote.order, key)

@@ -37,6 +37,11 @@ class Verdict:
     reasons: tuple[Reason, ...]
 
     @property
+    def deciding(self) -> tuple[Reason, ...]:
+        """The reasons with the strictest effect: the ones that explain it."""
+        return tuple(reason for reason in self.reasons if reason.effect is self.effect)
+
+    @property
     def effect(self) -> Effect:
         """The strictest effect among the reasons."""
         effects = {reason.effect for reason in self.reasons}
@@ -59,12 +64,13 @@ def _item(quote: Quote) -> list[Reason]:
 
 def _budget(quote: Quote) -> list[Reason]:
     price, remaining = quote.price, quote.budget.remaining
+    after = quote.budget_after
     reasons = []
     if price is None:
         reasons.append(Reason("price_unknown", Effect.DENY, "Sendoso gives no price for this gift."))
     if remaining is None:
         reasons.append(Reason("budget_unknown", Effect.DENY, "Sendoso does not say what is left to spend."))
-    if price is not None and remaining is not None and price > remaining:
+    if price is not None and remaining is not None and after is not None and after < 0:
         reasons.append(
             Reason(
                 "over_team_budget",
@@ -79,10 +85,13 @@ def _recipient(quote: Quote) -> list[Reason]:
     recipient = quote.order.recipient
     shipped = quote.order.item.type in SHIPPED_TYPES
     if shipped and (recipient.address is None or not recipient.address.street1):
-        text = "This gift is shipped and the recipient has no postal address; Sendoso may refuse it."
+        text = (
+            "This gift is shipped and the recipient has no postal address, so Sendoso may refuse it. No tool "
+            "can add one: choose an e-gift or a charity, or a person adds the address in Sendoso."
+        )
         return [Reason("no_postal_address", Effect.ASK, text)]
     if not shipped and not recipient.email:
-        text = "This gift goes by email and the recipient has no email address; Sendoso may refuse it."
+        text = "This gift goes by email and the recipient has no email address, so Sendoso may refuse it."
         return [Reason("no_email", Effect.ASK, text)]
     return []
 

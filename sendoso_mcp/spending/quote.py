@@ -37,20 +37,23 @@ class SendRequest:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A request with everything looked up.
-
-    `taken_at` is in seconds on the event loop's clock.
-    """
+    """A request with everything looked up."""
 
     request: SendRequest
     order: Order
     budget: TeamBudget
-    taken_at: float
 
     @property
     def price(self) -> Decimal | None:
         """List price in USD; Sendoso adds shipping and fees. None where Sendoso gives none."""
         return self.order.item.price
+
+    @property
+    def budget_after(self) -> Decimal | None:
+        """What the team would have left in USD, before shipping and fees; None if that is not known."""
+        if self.price is None or self.budget.remaining is None:
+            return None
+        return self.budget.remaining - self.price
 
     @property
     def digest(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Any
 
@@ -142,11 +141,7 @@ async def test_the_budget_is_a_limit(sandbox: Sandbox, mode: str) -> None:
 
 
 @ERAS
-async def test_a_price_that_rises_while_the_question_is_open_is_not_paid(
-    sandbox: Sandbox, mode: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A person takes longer than a quote is good for.
-    monkeypatch.setattr("sendoso_mcp.server.sending._FRESH", -1.0)
+async def test_a_price_that_rises_while_the_question_is_open_is_not_paid(sandbox: Sandbox, mode: str) -> None:
     person, before = Person(), sends(sandbox)
 
     def rise() -> None:
@@ -302,4 +297,48 @@ async def test_the_preview_says_what_create_send_will_do(sandbox: Sandbox) -> No
     assert (seen["to"], seen["company"]) == ("Sarah Johnson", "Northwind Robotics")
     assert (seen["price"], seen["verdict"], seen["approval"]) == (25.0, "ask", "form_in_chat")
     assert seen["budget_after"] == pytest.approx(seen["budget_left"] - 25)
-    assert json.dumps(seen)
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_one_answer_sent_again_and_again_buys_one_gift(sandbox: Sandbox, key: str | None) -> None:
+    """In rounds the client holds the question's state, and can send it back as often as it likes."""
+    before = sends(sandbox)
+    wish = order() if key is None else order(idempotency_key=key)
+    async with chat(sandbox, person=Person()) as connected:
+        call = partial(connected.client.session.call_tool, "create_send", wish, allow_input_required=True)
+        asked = await call()
+        assert isinstance(asked, InputRequiredResult)
+        assert asked.input_requests is not None
+        (question,) = asked.input_requests
+        answer = partial(call, input_responses={question: YES}, request_state=asked.request_state)
+        async with anyio.create_task_group() as replays:
+            for _ in range(20):
+                replays.start_soon(answer)
+        for _ in range(20):
+            await answer()
+        assert sends(sandbox) == before + 1
+
+
+async def test_a_yes_sent_after_a_no_to_the_same_question_orders_nothing(sandbox: Sandbox) -> None:
+    before = sends(sandbox)
+    async with chat(sandbox, person=Person()) as connected:
+        call = partial(connected.client.session.call_tool, "create_send", order(), allow_input_required=True)
+        asked = await call()
+        assert isinstance(asked, InputRequiredResult)
+        assert asked.input_requests is not None
+        (question,) = asked.input_requests
+        await call(input_responses={question: NO}, request_state=asked.request_state)
+        again = await call(input_responses={question: YES}, request_state=asked.request_state)
+    assert isinstance(again, InputRequiredResult)
+    assert sends(sandbox) == before
+
+
+@ERAS
+async def test_two_questions_and_two_yeses_buy_two_gifts(sandbox: Sandbox, mode: str) -> None:
+    person, before = Person(), sends(sandbox)
+    async with chat(sandbox, mode=mode, person=person) as connected:
+        first = await connected.call("create_send", **order())
+        second = await connected.call("create_send", **order())
+    assert first["send_id"] != second["send_id"]
+    assert len(person.asked) == 2
+    assert sends(sandbox) == before + 2

@@ -115,11 +115,6 @@ def test_times_are_in_utc(written: str | None, read: datetime | None) -> None:
     assert created_at is None or created_at.tzinfo is UTC
 
 
-def test_the_total_of_a_budget_goes_by_both_its_names() -> None:
-    assert TeamBudget.model_validate({"total_budget": 5}).total == 5
-    assert TeamBudget.model_validate({"total": 5}).total == 5
-
-
 @pytest.mark.parametrize("person", [Recipient, RecipientRef])
 @pytest.mark.parametrize(
     ("first", "last", "name"),

@@ -9,7 +9,7 @@ from mcp.server.mcpserver import Context
 from sendoso_mcp.api import Ability
 from sendoso_mcp.errors import Conflict, OutcomeUnknown
 from sendoso_mcp.models import SendStatus
-from sendoso_mcp.server.answers import Answer, Reason, number
+from sendoso_mcp.server.answers import Answer, Reason, usd_number
 from sendoso_mcp.server.arguments import SendId
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
@@ -37,7 +37,7 @@ async def cancel_send(ctx: Context[Services], send_id: SendId) -> CancelOutcome:
     except OutcomeUnknown:
         text = "No clear answer came back from Sendoso. See with get_send whether it is cancelled."
         return CancelOutcome(outcome="unknown", reasons=[Reason(code="outcome_unknown", text=text)])
-    return CancelOutcome(outcome="cancelled", refund=number(send.cost))
+    return CancelOutcome(outcome="cancelled", refund=usd_number(send.cost))
 
 
 SPEC = ToolSpec(
@@ -47,6 +47,6 @@ SPEC = ToolSpec(
     read_only=False,
     destructive=True,
     idempotent=True,
-    undone="Nothing was cancelled.",
+    not_done="Nothing was cancelled.",
     needs=Ability.CANCEL,
 )

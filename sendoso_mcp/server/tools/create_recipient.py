@@ -68,6 +68,6 @@ SPEC = ToolSpec(
         "Shipped gifts need an address, e-gifts an email."
     ),
     read_only=False,
-    undone="No recipient was created.",
+    not_done="No recipient was created.",
     needs=Ability.ADDRESS_BOOK,
 )

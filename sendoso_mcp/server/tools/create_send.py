@@ -14,7 +14,7 @@ from mcp.server.mcpserver import (
 
 from sendoso_mcp.errors import BudgetExceeded, SendosoError
 from sendoso_mcp.models import CrmType
-from sendoso_mcp.server.answers import Answer, Reason, number
+from sendoso_mcp.server.answers import Answer, Reason, usd_number
 from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message, RecipientId
 from sendoso_mcp.server.sending import (
     SEND,
@@ -63,20 +63,19 @@ async def create_send(
         return _settled(plan.settlement)
     if plan.verdict.effect is Effect.DENY:
         return _denied(plan.verdict)
-    if not isinstance(answer, AcceptedElicitation):
-        dismissed = isinstance(answer, CancelledElicitation)
-        return _not_now("person_dismissed" if dismissed else "person_declined")
-    if isinstance(answer.data, NotAsked):
+    if isinstance(answer, AcceptedElicitation) and isinstance(answer.data, NotAsked):
         return _not_now("client_cannot_ask")
-    if answer.data.decision != SEND:
-        return _not_now("person_declined")
+    guard, question = services_of(ctx).guard, plan.question or ""
+    if not isinstance(answer, AcceptedElicitation) or answer.data != Confirmation(decision=SEND):
+        guard.decline(question)
+        return _not_now("person_dismissed" if isinstance(answer, CancelledElicitation) else "person_declined")
     current = await still_holds(ctx, plan)
     if current is None:
         return _not_now("facts_changed")
     if current.verdict.effect is Effect.DENY:
         return _denied(current.verdict)
-    approval = Approval.of(current.quote, rung="chat_form")
-    return _settled(await services_of(ctx).guard.send(current.quote, approval, idempotency_key))
+    approval = Approval.of(current.quote, question=question, rung="chat_form")
+    return _settled(await guard.send(current.quote, approval, idempotency_key))
 
 
 _NOT_NOW = {
@@ -103,10 +102,11 @@ def _not_now(code: str) -> SendOutcome:
 
 
 def _denied(verdict: Verdict) -> SendOutcome:
-    denials = [reason for reason in verdict.reasons if reason.effect is Effect.DENY]
     return SendOutcome(
         outcome="denied",
-        reasons=[Reason(code=reason.code, text=f"{reason.text} {NOTHING_ORDERED}") for reason in denials],
+        reasons=[
+            Reason(code=reason.code, text=f"{reason.text} {NOTHING_ORDERED}") for reason in verdict.deciding
+        ],
     )
 
 
@@ -114,7 +114,7 @@ def _settled(settlement: Settlement) -> SendOutcome:
     """Tells what a dispatch ended as; what the caller can mend is raised."""
     if settlement.state is State.CONFIRMED and settlement.send is not None:
         send = settlement.send
-        return SendOutcome(outcome="sent", send_id=send.id, status=send.status, cost=number(send.cost))
+        return SendOutcome(outcome="sent", send_id=send.id, status=send.status, cost=usd_number(send.cost))
     if settlement.state is State.UNKNOWN:
         text = (
             "The order was given to Sendoso and no clear answer came back, so the gift may or may not be on "
@@ -143,5 +143,5 @@ SPEC = ToolSpec(
     destructive=True,
     idempotent=False,
     open_world=True,
-    undone=NOTHING_ORDERED,
+    not_done=NOTHING_ORDERED,
 )

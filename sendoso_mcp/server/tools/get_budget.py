@@ -8,7 +8,7 @@ from mcp.server.mcpserver import Context
 from pydantic import BaseModel
 
 from sendoso_mcp.models import TeamBudget
-from sendoso_mcp.server.answers import Answer, number
+from sendoso_mcp.server.answers import Answer, usd_number
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
 
@@ -16,7 +16,7 @@ from sendoso_mcp.server.tools.spec import ToolSpec
 class Allowed(BaseModel):
     """What policy still allows."""
 
-    per_send: float | None = None
+    most_for_one_send: float | None = None
     person_must_approve: bool
 
 
@@ -36,12 +36,12 @@ class BudgetAnswer(Answer):
         """As Sendoso has it; policy's one limit is what remains."""
         return cls(
             team=budget.team_name,
-            total=number(budget.total),
-            spent=number(budget.spent),
-            remaining=number(budget.remaining),
+            total=usd_number(budget.total),
+            spent=usd_number(budget.spent),
+            remaining=usd_number(budget.remaining),
             period_start=budget.period_start,
             period_end=budget.period_end,
-            policy=Allowed(per_send=number(budget.remaining), person_must_approve=True),
+            policy=Allowed(most_for_one_send=usd_number(budget.remaining), person_must_approve=True),
         )
 
 

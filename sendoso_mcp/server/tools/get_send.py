@@ -7,7 +7,7 @@ from datetime import date, datetime
 from mcp.server.mcpserver import Context
 
 from sendoso_mcp.models import Send
-from sendoso_mcp.server.answers import Answer, number
+from sendoso_mcp.server.answers import Answer, usd_number
 from sendoso_mcp.server.arguments import SendId
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
@@ -40,7 +40,7 @@ class SendAnswer(Answer):
             gift=send.item and send.item.name,
             type=send.item and send.item.type,
             message=send.message,
-            cost=number(send.cost),
+            cost=usd_number(send.cost),
             created=send.created_at,
             updated=send.updated_at,
             estimated_delivery=send.estimated_delivery,

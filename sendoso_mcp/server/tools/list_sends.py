@@ -47,5 +47,8 @@ async def list_sends(
 SPEC = ToolSpec(
     fn=list_sends,
     title="List sends",
-    description="Sends by status and creation date (UTC, both ends included).",
+    description=(
+        "Sends by status and creation date (UTC, both ends included). It cannot filter by person: for what "
+        "someone got, give start_date and limit 50, read every next_page and compare recipient_id."
+    ),
 )

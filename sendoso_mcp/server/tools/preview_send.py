@@ -7,7 +7,7 @@ from typing import Literal
 from mcp.server.mcpserver import Context
 
 from sendoso_mcp.models import CrmType
-from sendoso_mcp.server.answers import Answer, Reason, number
+from sendoso_mcp.server.answers import Answer, Reason, usd_number
 from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message, RecipientId
 from sendoso_mcp.server.sending import can_ask, look_up
 from sendoso_mcp.server.services import Services
@@ -47,16 +47,16 @@ async def preview_send(
     quote, verdict = plan.quote, plan.verdict
     recipient, item, budget = quote.order.recipient, quote.order.item, quote.budget
     asks = verdict.effect is Effect.ASK
-    after = None if quote.price is None or budget.remaining is None else budget.remaining - quote.price
+    after = quote.budget_after
     return Preview(
         to=recipient.name or recipient.email or recipient.id,
         company=recipient.company,
         gift=item.name or item.id,
-        price=number(quote.price),
+        price=usd_number(quote.price),
         verdict=verdict.effect,
-        reasons=[Reason(code=reason.code, text=reason.text) for reason in verdict.reasons],
-        budget_left=number(budget.remaining),
-        budget_after=number(after) if after is not None and after >= 0 else None,
+        reasons=[Reason(code=reason.code, text=reason.text) for reason in verdict.deciding],
+        budget_left=usd_number(budget.remaining),
+        budget_after=usd_number(after) if asks else None,
         approval=("form_in_chat" if can_ask(ctx) else "not_possible_in_this_client") if asks else None,
     )
 

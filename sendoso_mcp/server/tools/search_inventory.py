@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from sendoso_mcp.catalog import Filters, search
 from sendoso_mcp.errors import BadArgument
 from sendoso_mcp.models import InventoryItem, ItemType
-from sendoso_mcp.server.answers import Answer, number
+from sendoso_mcp.server.answers import Answer, usd_number
 from sendoso_mcp.server.arguments import Limit, Query, Usd
 from sendoso_mcp.server.hygiene import clean_line
 from sendoso_mcp.server.services import Services, services_of
@@ -36,7 +36,7 @@ class Gift(BaseModel):
             id=item.id,
             name=clean_line(item.name or item.id, longest=80),
             type=item.type,
-            price=number(item.price),
+            price=usd_number(item.price),
             days=item.shipping_time_days,
             about=clean_line(item.description, longest=90) if item.description else None,
             available=False if item.available is False else None,
@@ -101,7 +101,7 @@ SPEC = ToolSpec(
     fn=search_inventory,
     title="Search gifts",
     description=(
-        "Finds gifts by words in their name or description. Prices are USD list prices, without shipping "
-        "and fees. No query lists all, cheapest first."
+        "Finds gifts by words in their name or description. Prices are USD list prices; shipping and "
+        "fees come on top, so leave room for them. No query lists all, cheapest first."
     ),
 )

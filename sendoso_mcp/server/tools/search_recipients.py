@@ -17,6 +17,7 @@ class People(Answer):
     people: list[Person]
     total: int | None = None
     next_page: int | None = None
+    hint: str | None = None
 
 
 async def search_recipients(
@@ -28,12 +29,19 @@ async def search_recipients(
         people=[Person.of(recipient) for recipient in found.items],
         total=found.total,
         next_page=page + 1 if found.has_next else None,
+        hint=None if found.items else _HINT,
     )
+
+
+_HINT = (
+    "Nobody found. Sendoso searches names and emails only: try part of the name, or for a company a word of "
+    "its email domain."
+)
 
 
 SPEC = ToolSpec(
     fn=search_recipients,
     title="Search recipients",
-    description="Finds people in the address book by name or email.",
+    description="Finds people in the address book by name or email, not by company or title.",
     needs=Ability.ADDRESS_BOOK,
 )

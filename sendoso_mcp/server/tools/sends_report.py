@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from sendoso_mcp.api import Ability
 from sendoso_mcp.models import GroupBy
-from sendoso_mcp.server.answers import Answer, number
+from sendoso_mcp.server.answers import Answer, usd_number
 from sendoso_mcp.server.arguments import check_period
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
@@ -45,9 +45,11 @@ async def sends_report(
         sends=totals.sends,
         delivered=totals.delivered,
         failed=totals.failed,
-        total_spend=number(totals.total_spend),
+        total_spend=usd_number(totals.total_spend),
         lines=[
-            ReportLine(group=row.period, sends=row.sends, delivered=row.delivered, spend=number(row.spend))
+            ReportLine(
+                group=row.period, sends=row.sends, delivered=row.delivered, spend=usd_number(row.spend)
+            )
             for row in report.rows
         ],
     )

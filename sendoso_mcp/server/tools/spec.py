@@ -22,10 +22,10 @@ class ToolSpec:
         title: for people.
         description: for the model.
         read_only: changes nothing anywhere.
-        destructive: what it does cannot be undone by another call (spends money, ends a send).
+        destructive: what it does cannot be not_done by another call (spends money, ends a send).
         idempotent: a second call with the same arguments changes nothing more.
         open_world: reaches people and shops outside Sendoso.
-        undone: what an error of this tool did not do, as a sentence.
+        not_done: what an error of this tool did not do, as a sentence.
         needs: what the API's dialect must be able to do.
     """
 
@@ -36,7 +36,7 @@ class ToolSpec:
     destructive: bool = False
     idempotent: bool = True
     open_world: bool = False
-    undone: str = ""
+    not_done: str = ""
     needs: Ability | None = None
 
     @property

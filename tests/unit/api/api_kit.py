@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from sendoso_mcp.api import Sendoso, Timing, connect
@@ -55,7 +56,7 @@ async def opened(
 async def failure(call: Call, **options: Any) -> SendosoError:
     """The error that `call` ends with."""
     async with opened(**options) as sendoso:
-        with pytest.raises(SendosoError) as caught:
+        with anyio.fail_after(10), pytest.raises(SendosoError) as caught:
             await call(sendoso)
     return caught.value
 

@@ -92,6 +92,8 @@ def test_all_filters_hold_at_once() -> None:
         ("choc", "Dark Chocolate"),
         ("cafe", "Café crème"),
         ("café", "Cafe creme"),
+        ("creme", "Café crème brûlée"),
+        ("jalapeño", "Jalapeno"),
         ("cafe\u0301", "Café"),
         ("strasse", "Straße"),
         ("candy", "Candies"),

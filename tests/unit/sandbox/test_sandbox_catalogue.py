@@ -6,9 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from sendoso_mcp.models import SHIPPED_TYPES, ItemType
+from sendoso_mcp.catalog import Filters, search
+from sendoso_mcp.models import SHIPPED_TYPES, InventoryItem, ItemType
 from sendoso_mcp.sandbox.catalogue import Gift, make_gifts
 from sendoso_mcp.sandbox.costs import cost_of
+from sendoso_mcp.sandbox.wire import gift_json
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,36 @@ def test_each_gift_can_be_shown_and_addressed(gifts: list[Gift]) -> None:
 def test_what_people_look_for_is_there(gifts: list[Gift], wanted: str) -> None:
     stems = [word.rstrip("s") for word in wanted.split()]
     assert any(all(stem in f"{gift.name} {gift.description}".lower() for stem in stems) for gift in gifts)
+
+
+def found(gifts: list[Gift], query: str) -> list[Gift]:
+    """What the server's search makes of a query, best first."""
+    items = [InventoryItem.model_validate(gift_json(gift)) for gift in gifts]
+    by_id = {gift.id: gift for gift in gifts}
+    everything = search(items, query, Filters(), offset=0, limit=len(gifts)).items
+    return [by_id[item.id] for item in everything]
+
+
+@pytest.mark.parametrize(
+    "query", ["thank you", "eco friendly notebook", "your note", "recycled paper", "hour"]
+)
+def test_no_donation_is_found_by_a_stock_phrase(gifts: list[Gift], query: str) -> None:
+    assert not [gift.name for gift in found(gifts, query) if gift.type is ItemType.CHARITY]
+
+
+@pytest.mark.parametrize("query", ["thank you", "handwritten note", "recycled", "ready", "care"])
+def test_the_stock_phrases_do_not_swamp_a_search(gifts: list[Gift], query: str) -> None:
+    assert len(found(gifts, query)) <= 25
+
+
+def test_the_first_gift_for_a_coffee_lover_is_a_fine_one_that_ships_soon() -> None:
+    for seed in (7, 8, 9):
+        best = found(make_gifts(320, seed), "coffee lover")[0]
+        assert best.name == "Coffee Lover's Morning Box"
+        assert best.available
+        assert 28 <= best.price <= 40
+        assert best.shipping_time_days is not None
+        assert best.shipping_time_days <= 4
 
 
 def test_a_seed_always_deals_the_same_gifts_and_another_deals_others() -> None:

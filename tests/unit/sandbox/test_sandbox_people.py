@@ -34,6 +34,11 @@ def test_some_people_live_abroad_and_some_have_no_address() -> None:
     assert len(countries) >= 4
 
 
+def test_no_two_people_share_an_address() -> None:
+    addresses = [person.address for person in make_people(seed=7) if person.address]
+    assert len({(one.street1, one.city) for one in addresses}) == len(addresses)
+
+
 def test_a_seed_always_introduces_the_same_people_and_another_others() -> None:
     assert make_people(seed=7) == make_people(seed=7)
     assert make_people(seed=7) != make_people(seed=8)
@@ -54,6 +59,14 @@ def test_a_seed_always_introduces_the_same_people_and_another_others() -> None:
 )
 def test_a_search_disregards_case_and_accents(world: World, search: str, found: str) -> None:
     assert [f"{person.first_name} {person.last_name}" for person in world.people(search)] == [found]
+
+
+def test_a_search_looks_at_name_and_email_only(world: World) -> None:
+    world.add_person(
+        first_name="Ida", last_name="Holm", email="ida@post.example", company="Fjord Works", title="CFO"
+    )
+    assert world.people("fjord") == world.people("cfo") == []
+    assert [person.first_name for person in world.people("ida post.example")] == ["Ida"]
 
 
 def test_every_word_of_a_search_must_match(world: World) -> None:

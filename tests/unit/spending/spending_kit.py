@@ -68,7 +68,16 @@ def quote(
         crm_id=request.crm_id,
         crm_type=request.crm_type,
     )
-    return Quote(request=request, order=order, budget=left or budget(), taken_at=0.0)
+    return Quote(request=request, order=order, budget=left or budget())
+
+
+async def error_of(call: Awaitable[object]) -> Exception:
+    """What a call fails with; unlike `pytest.raises`, safe to use inside a task group."""
+    try:
+        await call
+    except Exception as error:
+        return error
+    raise AssertionError("no error")
 
 
 async def _at_once() -> None:

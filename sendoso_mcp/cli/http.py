@@ -1,0 +1,92 @@
+"""Serves over HTTP: which requests, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import Any
+
+from mcp.server.transport_security import TransportSecuritySettings
+
+from sendoso_mcp.api import LOOPBACK, ASGIApp
+from sendoso_mcp.cli.stopping import Stopper
+from sendoso_mcp.errors import SettingsError
+
+log = logging.getLogger(__name__)
+
+_CLOSE_GRACE = 3
+"""Seconds that open connections get to end by themselves when the server stops."""
+
+
+def transport_security(host: str, allowed_hosts: tuple[str, ...]) -> TransportSecuritySettings:
+    """Which Host and Origin headers are served: what a web page could not have made a browser send."""
+    names = {"127.0.0.1", "localhost", "[::1]", *allowed_hosts}
+    if host not in LOOPBACK:
+        names |= {f"[{host}]" if ":" in host else host, socket.gethostname()}
+        log.warning("listening on %s: everyone who can reach this port can use this server and its key", host)
+    return TransportSecuritySettings(
+        enable_dns_rebinding_protection=True,
+        allowed_hosts=[form for name in sorted(names) for form in (name, f"{name}:*")],
+        allowed_origins=[
+            f"{scheme}://{form}"
+            for name in sorted(names)
+            for scheme in ("http", "https")
+            for form in (name, f"{name}:*")
+        ],
+    )
+
+
+def one_answer(app: ASGIApp) -> ASGIApp:
+    """Lets an app answer a request once.
+
+    The SDK's SSE endpoint answers a second time when its stream has ended, and raises after it has refused
+    a request; the web server takes either for a defect and logs a traceback.
+    """
+
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        starts = 0
+
+        async def send_first(message: Any) -> None:
+            nonlocal starts
+            starts += message["type"] == "http.response.start"
+            if starts <= 1:
+                await send(message)
+
+        try:
+            await app(scope, receive, send_first)
+        except ValueError:
+            if not starts:
+                raise
+
+    return answering
+
+
+async def serve_http(app: ASGIApp, host: str, port: int, stopper: Stopper) -> None:
+    """Serves until it is stopped; port 0 lets the system choose.
+
+    Raises:
+        SettingsError: it cannot listen there.
+    """
+    import uvicorn  # noqa: PLC0415 - not needed over stdio
+
+    try:
+        listener = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another --host or --port."
+        ) from error
+    with listener:
+        config = uvicorn.Config(
+            app, log_config=None, timeout_graceful_shutdown=_CLOSE_GRACE, lifespan="auto", ws="none"
+        )
+        uvicorn_server = uvicorn.Server(config)
+
+        def stop() -> None:
+            uvicorn_server.should_exit = True
+
+        stopper.on_stop(stop)
+        shown = f"[{host}]" if ":" in host else host
+        log.info("listening on http://%s:%d", shown, listener.getsockname()[1])
+        await uvicorn_server.serve(sockets=[listener])

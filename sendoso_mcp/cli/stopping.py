@@ -1,0 +1,56 @@
+"""Ctrl-C and SIGTERM as a clean stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+
+log = logging.getLogger(__name__)
+
+
+class Stopper:
+    """Holds what a signal should do at the moment."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._action: Callable[[], None] | None = None
+
+    def on_stop(self, action: Callable[[], None]) -> None:
+        """Sets what stopping means; runs it at once if stopping was already asked for."""
+        self._action = action
+        if self.requested:
+            action()
+
+    def stop(self) -> None:
+        """Asks to stop."""
+        self.requested = True
+        if self._action is not None:
+            self._action()
+
+
+@asynccontextmanager
+async def stop_on_signal() -> AsyncIterator[Stopper]:
+    """Turns Ctrl-C and SIGTERM into a clean stop, for as long as anything is left to finish."""
+    stopper = Stopper()
+    if sys.platform == "win32":  # no signal handlers on its event loop; Ctrl-C raises KeyboardInterrupt
+        yield stopper
+        return
+
+    async def watch() -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            ready.set()
+            async for _ in signals:
+                log.info("stopping")
+                stopper.stop()
+
+    ready = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch)
+        await ready.wait()
+        yield stopper
+        tasks.cancel_scope.cancel()
