@@ -12,6 +12,7 @@ added by the layer that knows it: the tool that was called. No message carries u
         ├── NotConnected         no connection was ever made: the request was provably not received
         ├── OutcomeUnknown       the request may have been received, and no usable answer came back
         │   ├── Timeout          ... in time
+        │   ├── ConnectionLost   ... because the connection broke
         │   ├── ServerFault      ... but a 5xx or another status that proves nothing
         │   └── UnreadableAnswer ... that could be read as what the contract promises
         └── Refused              Sendoso answered and explicitly declined the request
@@ -78,6 +79,13 @@ class Timeout(OutcomeUnknown):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"Sendoso did not answer within {seconds:g} seconds.")
+
+
+class ConnectionLost(OutcomeUnknown):
+    """The connection broke after it was made."""
+
+    def __init__(self) -> None:
+        super().__init__("The connection to Sendoso broke before its answer was complete.")
 
 
 class ServerFault(OutcomeUnknown):
@@ -168,7 +176,7 @@ class RateLimited(Refused):
     """HTTP 429. `retry_after` is in seconds, None where Sendoso did not say."""
 
     def __init__(self, retry_after: float | None = None) -> None:
-        wait = f"{retry_after:.0f} seconds" if retry_after else "a minute"
+        wait = "a minute" if retry_after is None else f"{min(retry_after, 3600):.0f} seconds"
         super().__init__(f"Sendoso is limiting requests (HTTP 429). Wait {wait}, then try again.")
         self.retry_after = retry_after
 

@@ -1,84 +1,20 @@
 """Sendoso's own nouns, as the whole house speaks of them.
 
-The facts (fields, enums, limits) are those of Sendoso's API contract, v2. Reading is lenient: what the
-contract does not name is ignored, and a field that is missing, null or malformed is None, because an
-unexpected value beside a gift must never hide that the gift was ordered. Ids are the exception.
-Amounts are `Decimal` US dollars, rounded to cents. Times are aware and in UTC.
+The facts (fields, enums, limits) are those of Sendoso's API contract, v2. What the contract does not name is
+ignored, and what cannot be read is None (see `sendoso_mcp.fields`). Amounts are US dollars, times UTC.
 """
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from pydantic import BaseModel, ConfigDict
 
-CENT = Decimal("0.01")
-_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+from sendoso_mcp.fields import Balance, Count, Day, Id, Instant, Lenient, Link, Money, Text, Word
 
 T = TypeVar("T")
-
-
-def check_id(value: str) -> str:
-    """An id as Sendoso makes them: letters, digits, `_` and `-`, at most 128.
-
-    Raises:
-        ValueError: for anything else; an id becomes part of a URL path, so nothing else may pass.
-    """
-    if not _ID.fullmatch(value):
-        raise ValueError("not an id: use the id exactly as another tool returned it, such as send_9f82abc")
-    return value
-
-
-def to_cents(value: Decimal) -> Decimal:
-    """Rounds an amount in US dollars to whole cents, half up."""
-    return value.quantize(CENT, rounding=ROUND_HALF_UP)
-
-
-def _lenient(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    try:
-        return handler(value)
-    except ValidationError:
-        return None
-
-
-def _number_to_text(value: Any) -> Any:
-    # A JSON number arrives as a float; its shortest text is what Sendoso wrote.
-    return str(value) if isinstance(value, float) else value
-
-
-def _in_utc(value: datetime) -> datetime:
-    try:
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("a moment that UTC's calendar does not have") from None
-
-
-Id = Annotated[str, AfterValidator(check_id)]
-Amount = Annotated[
-    Decimal,
-    BeforeValidator(_number_to_text),
-    Field(ge=0, lt=Decimal("1e9"), allow_inf_nan=False),
-    AfterValidator(to_cents),
-]
-Lenient = WrapValidator(_lenient)
-Text = Annotated[str | None, Lenient]
-Money = Annotated[Amount | None, Lenient]
-Day = Annotated[date | None, Lenient]
-Instant = Annotated[Annotated[datetime, AfterValidator(_in_utc)] | None, Lenient]
-Count = Annotated[int | None, Field(ge=0), Lenient]
 
 
 class SendStatus(StrEnum):
@@ -143,6 +79,12 @@ class Address(Noun):
     postal_code: Text = None
     country: Text = None
 
+    @property
+    def line(self) -> str:
+        """The address on one line, as far as it is known; may be empty."""
+        parts = (self.street1, self.street2, self.city, self.state, self.postal_code, self.country)
+        return ", ".join(part for part in parts if part)
+
 
 class Recipient(Noun):
     """A person in Sendoso's address book."""
@@ -179,9 +121,9 @@ class InventoryItem(Noun):
     id: Id
     name: Text = None
     description: Text = None
-    type: Text = None
+    type: Word = None
     price: Money = None
-    image_url: Text = None
+    image_url: Link = None
     available: Annotated[bool | None, Lenient] = None
     shipping_time_days: Count = None
 
@@ -205,25 +147,25 @@ class ItemRef(Noun):
 
     id: Text = None
     name: Text = None
-    type: Text = None
+    type: Word = None
 
 
 class Send(Noun):
     """A gift that was ordered. `cost` is what it costs the team in USD, shipping and fees included."""
 
     id: Id
-    status: Text = None
+    status: Word = None
     recipient: Annotated[RecipientRef | None, Lenient] = None
     item: Annotated[ItemRef | None, Lenient] = None
     message: Text = None
     tracking_number: Text = None
-    tracking_url: Text = None
+    tracking_url: Link = None
     estimated_delivery: Day = None
     cost: Money = None
     created_at: Instant = None
     updated_at: Instant = None
     crm_id: Text = None
-    crm_type: Text = None
+    crm_type: Word = None
     team_id: Text = None
 
 
@@ -248,7 +190,7 @@ class TeamBudget(Noun):
     team_name: Text = None
     total: Money = None
     spent: Money = None
-    remaining: Money = None
+    remaining: Balance = None
     period_start: Day = None
     period_end: Day = None
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from mcp import Client
 from mcp.client import ClientRequestContext
 from mcp_types import (
@@ -27,6 +28,8 @@ from sendoso_mcp.settings import Settings
 YES = ElicitResult(action="accept", content={"decision": "Send it"})
 NO = ElicitResult(action="accept", content={"decision": "Do not send"})
 SARAH = "rcpt_sarah_johnson"
+EGIFT = "item_coffeehouse_egift_card_25"
+ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
 
 
 @dataclass

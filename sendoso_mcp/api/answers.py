@@ -24,11 +24,14 @@ from sendoso_mcp.errors import (
 
 Json = dict[str, Any]
 
+LONGEST_TEXT = 10_000
+"""Characters of one text in an answer; the rest is dropped. The longest in the contract is 500."""
+
 
 def read(response: httpx.Response, body: bytes, what: str | None) -> Json:
     """The JSON object of a 2xx answer; every other answer is raised as its `ApiError`."""
     if not response.is_success:
-        raise _error(response, body, what)
+        raise error_of(response, body, what)
     content = _parse(body)
     if content is None:
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -36,7 +39,17 @@ def read(response: httpx.Response, body: bytes, what: str | None) -> Json:
     return content
 
 
-def _error(response: httpx.Response, body: bytes, what: str | None) -> ApiError:
+def is_json_or_nothing(body: bytes) -> bool:
+    """Whether a body that says nothing we need can be the API's: a page for people is not."""
+    try:
+        json.loads(body.strip() or b"null")
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def error_of(response: httpx.Response, body: bytes, what: str | None) -> ApiError:
+    """What an answer that is not a 2xx is told as; `what` names the thing whose id was in the path."""
     status = response.status_code
     match status:
         case 400:
@@ -62,10 +75,26 @@ def _error(response: httpx.Response, body: bytes, what: str | None) -> ApiError:
 
 def _parse(body: bytes) -> Json | None:
     try:
-        content = json.loads(body)
+        content = _writable(json.loads(body))
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def _writable(value: Any) -> Any:
+    """The same data with text that can be written out again, and not without end.
+
+    JSON may hold half an emoji (a lone surrogate), which no UTF-8 can; some CRM's cut one in two.
+    """
+    match value:
+        case str():
+            return value[:LONGEST_TEXT].encode("utf-8", "replace").decode()
+        case dict():
+            return {_writable(name): _writable(entry) for name, entry in value.items()}
+        case list():
+            return [_writable(entry) for entry in value]
+        case _:
+            return value
 
 
 # The contract's field names. An answer's own words are never passed on, but these names are ours.
@@ -108,11 +137,13 @@ def _named_fields(body: bytes) -> tuple[str, ...]:
     """Which of the contract's fields an error body complains about; the contract leaves its form open."""
     errors = (_parse(body) or {}).get("errors")
     found: list[object] = []
-    for complaint in errors if isinstance(errors, list) else [errors]:
+    if isinstance(errors, dict):
+        found += errors
+    for complaint in errors if isinstance(errors, list) else []:
+        # {"field": "email", "message": ...} names the field in a value, {"email": [...]} in its one key.
         if isinstance(complaint, dict):
-            # Either {"email": [...]}, or {"field": "email", "message": ...}: then the keys are not fields.
-            naming = [complaint[key] for key in _NAMING if key in complaint]
-            found += naming or complaint
+            found += [complaint[key] for key in _NAMING if key in complaint]
+            found += complaint if len(complaint) == 1 else []
     return tuple(dict.fromkeys(name for name in found if isinstance(name, str) and name in _FIELDS))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
@@ -13,9 +14,11 @@ import anyio
 import httpx
 
 from sendoso_mcp import __version__
-from sendoso_mcp.api.answers import Json, read, retry_after
+from sendoso_mcp.api.answers import Json, error_of, is_json_or_nothing, read, retry_after
 from sendoso_mcp.errors import (
+    ApiError,
     BadCredentials,
+    ConnectionLost,
     NotConnected,
     SettingsError,
     Timeout,
@@ -56,6 +59,27 @@ class Timing:
     """The longest first wait before a retry; it doubles, and a random part of it is waited."""
     longest_wait: float = 8.0
     """The most that a Retry-After is honoured for."""
+
+
+async def _body(response: httpx.Response) -> bytes:
+    """The whole body, unpacked here so that a small body cannot unpack to a huge one (httpx has no limit).
+
+    Raises:
+        UnreadableAnswer: it is too large, or packed in a way that was not asked for.
+    """
+    packing = response.headers.get("content-encoding", "identity").strip().lower()
+    if packing not in ("identity", "gzip"):
+        raise UnreadableAnswer("packed in a way that was not asked for")
+    unpacker = zlib.decompressobj(wbits=31) if packing == "gzip" else None
+    content = bytearray()
+    async for chunk in response.aiter_raw():
+        try:
+            content += unpacker.decompress(chunk, MAX_BODY + 1 - len(content)) if unpacker else chunk
+        except zlib.error:
+            raise UnreadableAnswer("packed data that cannot be unpacked") from None
+        if len(content) > MAX_BODY:
+            raise UnreadableAnswer(f"more than {MAX_BODY // 1024**2} MiB")
+    return bytes(content)
 
 
 def check_credentials(base_url: str, api_key: str) -> None:
@@ -116,6 +140,7 @@ class HttpClient:
             ApiError: as the tree in `sendoso_mcp.errors` says.
             SettingsError: before anything is sent.
         """
+        refusal: ApiError | None = None
         with anyio.move_on_after(self._timing.read_deadline):
             for attempt in range(1, _ATTEMPTS + 1):
                 last = attempt == _ATTEMPTS
@@ -129,10 +154,12 @@ class HttpClient:
                 except httpx.RequestError as error:
                     self._raise_transport(error)
                 if response.status_code in _RETRIED and not last:
+                    refusal = error_of(response, body, what)
                     await self._pause(attempt, retry_after(response))
                     continue
                 return read(response, body, what)
-        raise Timeout(self._timing.read_deadline)
+        # Out of time while waiting to try again: what it refused for says more than that.
+        raise refusal or Timeout(self._timing.read_deadline)
 
     async def write(
         self,
@@ -143,7 +170,7 @@ class HttpClient:
         what: str | None = None,
         answered: bool = True,
     ) -> Json:
-        """A write: exactly one request. With `answered` false the body of a 2xx is ignored.
+        """A write: exactly one request. With `answered` false the body of a 2xx may be empty.
 
         Raises:
             ApiError: as the tree in `sendoso_mcp.errors` says.
@@ -154,7 +181,7 @@ class HttpClient:
                 response, content = await self._exchange(method, path, body=body)
             except httpx.RequestError as error:
                 self._raise_transport(error)
-            if not answered and response.is_success:
+            if not answered and response.is_success and is_json_or_nothing(content):
                 return {}
             return read(response, content, what)
         raise Timeout(self._timing.write_deadline)
@@ -176,6 +203,7 @@ class HttpClient:
                     headers={
                         "X-Api-Key": self._api_key,
                         "Accept": "application/json",
+                        "Accept-Encoding": "gzip",
                         "User-Agent": f"sendoso-mcp/{__version__}",
                     },
                     timeout=httpx.Timeout(
@@ -203,12 +231,7 @@ class HttpClient:
         query = {name: value for name, value in (params or {}).items() if value is not None}
         request = self._open().stream(method, self._base_url + path, params=query or None, json=body)
         async with request as response:
-            content = bytearray()
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > MAX_BODY:
-                    raise UnreadableAnswer(f"more than {MAX_BODY // 1024**2} MiB")
-            return response, bytes(content)
+            return response, await _body(response)
 
     async def _pause(self, attempt: int, asked: float | None) -> None:
         timing = self._timing
@@ -221,5 +244,8 @@ class HttpClient:
         if isinstance(error, _BEFORE_CONNECTION):
             raise NotConnected(urlsplit(self._base_url).netloc) from error
         if isinstance(error, httpx.TimeoutException):
-            raise Timeout(self._timing.read) from error
-        raise UnreadableAnswer("the connection broke") from error
+            waited = self._timing.write if isinstance(error, httpx.WriteTimeout) else self._timing.read
+            raise Timeout(waited) from error
+        if isinstance(error, httpx.DecodingError):
+            raise UnreadableAnswer("packed data that cannot be unpacked") from error
+        raise ConnectionLost from error

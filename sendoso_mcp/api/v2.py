@@ -13,6 +13,7 @@ from sendoso_mcp.api.answers import Json
 from sendoso_mcp.api.http import HttpClient
 from sendoso_mcp.api.port import Ability
 from sendoso_mcp.errors import BadArgument, UnreadableAnswer
+from sendoso_mcp.fields import check_id
 from sendoso_mcp.models import (
     GroupBy,
     InventoryItem,
@@ -28,7 +29,6 @@ from sendoso_mcp.models import (
     SendsReport,
     SendStatus,
     TeamBudget,
-    check_id,
 )
 
 N = TypeVar("N", bound=Noun)
@@ -59,7 +59,8 @@ class SendosoV2:
     async def get_recipient(self, recipient_id: str) -> Recipient:
         """GET /recipients/{recipient_id}."""
         path = f"/recipients/{_segment('recipient_id', recipient_id)}"
-        return _noun(Recipient, await self._http.get(path, {}, what=f"recipient {recipient_id}"))
+        answer = await self._http.get(path, {}, what=f"recipient {recipient_id}")
+        return _same(_noun(Recipient, answer), recipient_id)
 
     async def create_recipient(self, new: NewRecipient) -> Recipient:
         """POST /recipients."""
@@ -95,7 +96,7 @@ class SendosoV2:
     async def get_send(self, send_id: str) -> Send:
         """GET /sends/{send_id}."""
         path = f"/sends/{_segment('send_id', send_id)}"
-        return _noun(Send, await self._http.get(path, {}, what=f"send {send_id}"))
+        return _same(_noun(Send, await self._http.get(path, {}, what=f"send {send_id}")), send_id)
 
     async def place_order(self, order: Order) -> Send:
         """POST /sends."""
@@ -107,7 +108,16 @@ class SendosoV2:
             "crm_id": order.crm_id,
             "crm_type": order.crm_type,
         }
-        return _noun(Send, await self._http.write("POST", "/sends", _given(body)))
+        answer = await self._http.write("POST", "/sends", _given(body))
+        send = _noun(Send, answer)
+        if answer.get("error") or answer.get("errors") or answer.get("success") is False:
+            raise UnreadableAnswer("a new send that speaks of an error")
+        if send.status in (SendStatus.FAILED, SendStatus.CANCELLED):
+            raise UnreadableAnswer(f"a new send that is {send.status}")
+        recipient_id, item_id = send.recipient and send.recipient.id, send.item and send.item.id
+        if recipient_id not in (None, order.recipient.id) or item_id not in (None, order.item.id):
+            raise UnreadableAnswer("a new send of another gift, or to somebody else")
+        return send
 
     async def cancel_send(self, send_id: str) -> None:
         """DELETE /sends/{send_id}; the contract promises no body."""
@@ -150,6 +160,16 @@ def _segment(argument: str, value: str) -> str:
         return quote(check_id(value), safe="")
     except ValueError as error:
         raise BadArgument(f"{argument}: {error}.") from error
+
+
+R = TypeVar("R", Recipient, Send)
+
+
+def _same(found: R, wanted: str) -> R:
+    """What was found, if it is what was asked for."""
+    if found.id != wanted:
+        raise UnreadableAnswer("something else than was asked for")
+    return found
 
 
 def _noun(noun: type[N], answer: Json) -> N:

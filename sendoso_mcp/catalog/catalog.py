@@ -8,13 +8,19 @@ from dataclasses import dataclass
 import anyio
 
 from sendoso_mcp.api import Sendoso
-from sendoso_mcp.errors import BadArgument, SendosoError, one_error
+from sendoso_mcp.errors import BadArgument, SendosoError, Timeout, one_error
+from sendoso_mcp.fields import check_id
 from sendoso_mcp.models import InventoryItem, Page
 
 PER_PAGE = 100
 MAX_AGE = 300.0
 """Seconds for which a search answers from memory. A price is never taken from memory: see `find`."""
 
+LOAD_DEADLINE = 60.0
+"""Seconds for reading all pages."""
+
+_KNOWN_UNKNOWN = 15.0
+"""Seconds for which a gift that was not there is taken to be still not there."""
 _MAX_PAGES = 2_000
 _PARALLEL = 5
 
@@ -58,13 +64,18 @@ class Catalog:
             BadArgument: there is no such gift.
             ApiError: Sendoso could not be read.
         """
+        try:
+            check_id(item_id)
+        except ValueError as error:
+            raise BadArgument(f"item_id: {error}.") from error
         number = self._loaded.page_of.get(item_id) if self._loaded else None
         if number is not None:
             page = await self._sendoso.list_inventory(page=number, per_page=PER_PAGE)
             if item := _pick(page.items, item_id):
                 return item
-        # Never seen, or gifts were added or removed and it slid to another page.
-        loaded = await self._load(older_than=self._now())
+        # Never seen, or gifts were added or removed and it slid to another page. Who guesses ids does not
+        # make us read everything each time.
+        loaded = await self._load(older_than=self._now() - (_KNOWN_UNKNOWN if number is None else 0))
         if item := _pick(loaded.items, item_id):
             return item
         raise BadArgument(
@@ -93,7 +104,10 @@ class Catalog:
     async def _lead(self) -> _Loaded:
         loading = self._loading = _Loading()
         try:
-            self._loaded = await self._read_all()
+            with anyio.move_on_after(LOAD_DEADLINE):
+                self._loaded = await self._read_all()
+                return self._loaded
+            raise Timeout(LOAD_DEADLINE)
         except SendosoError as error:
             loading.error = error
             raise
@@ -101,7 +115,6 @@ class Catalog:
             # Also if the leader is cancelled: then one of those who wait takes over.
             self._loading = None
             loading.done.set()
-        return self._loaded
 
     async def _read_all(self) -> _Loaded:
         started = self._now()

@@ -17,6 +17,8 @@ _STOP = frozenset(
     | {"on", "or", "our", "present", "some", "something", "that", "the", "their", "them", "they", "to"}
     | {"thank", "under", "want", "who", "with", "you", "your"}
 )
+# NFKD would make letters of them: "Mug™" is a mug.
+_MARKS = {ord(mark): " " for mark in "™®©℠"}
 _NAME_WEIGHT = 3
 
 
@@ -99,7 +101,7 @@ def _query_words(query: str) -> list[str]:
 
 def _words(text: str) -> list[str]:
     """Words without case, accents and a plural's ending."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(_MARKS))
     plain = "".join(char for char in plain if not unicodedata.combining(char))
     return [_singular(word) for word in _WORD.findall(plain)]
 

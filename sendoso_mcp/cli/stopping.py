@@ -1,16 +1,21 @@
-"""Ctrl-C and SIGTERM as a clean stop."""
+"""Ctrl-C, SIGTERM and a closed terminal as a clean stop."""
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import anyio
 
 log = logging.getLogger(__name__)
+
+_LAST_RESORT = 45.0
+"""Seconds after which a process that was told to stop ends whatever it hangs on; an order has 30."""
 
 
 class Stopper:
@@ -35,17 +40,23 @@ class Stopper:
 
 @asynccontextmanager
 async def stop_on_signal() -> AsyncIterator[Stopper]:
-    """Turns Ctrl-C and SIGTERM into a clean stop, for as long as anything is left to finish."""
+    """Turns these signals into a clean stop, for as long as anything is left to finish."""
     stopper = Stopper()
     if sys.platform == "win32":  # no signal handlers on its event loop; Ctrl-C raises KeyboardInterrupt
         yield stopper
         return
 
+    # A client that never reads its output keeps a thread of the SDK writing for ever.
+    last_resort = threading.Timer(_LAST_RESORT, os._exit, (1,))
+    last_resort.daemon = True
+
     async def watch() -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
             ready.set()
             async for _ in signals:
                 log.info("stopping")
+                if not stopper.requested:
+                    last_resort.start()
                 stopper.stop()
 
     ready = anyio.Event()
@@ -53,4 +64,5 @@ async def stop_on_signal() -> AsyncIterator[Stopper]:
         tasks.start_soon(watch)
         await ready.wait()
         yield stopper
+        last_resort.cancel()
         tasks.cancel_scope.cancel()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from mcp import MCPError
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer, RequestStateSecurity
-from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError, UnexpectedToolError
 from mcp_types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, TextContent
-from pydantic import ValidationError
+from pydantic import AnyUrl, ValidationError
 
 from sendoso_mcp import __version__
 from sendoso_mcp.errors import SendosoError, SettingsError, Unsettled
@@ -121,12 +122,25 @@ class _GiftServer(MCPServer[Services]):
         except ValueError as error:
             raise MCPError(INVALID_PARAMS, clean(str(error), longest=300)) from error
 
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Services, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Reads a resource; see `MCPServer.read_resource`.
+
+        Raises:
+            ResourceNotFoundError: there is none, in one line.
+        """
+        try:
+            return await super().read_resource(uri, context)
+        except ResourceNotFoundError as error:
+            raise ResourceNotFoundError(clean_line(str(error), longest=300)) from error
+
     def _check_names(self, name: str, arguments: dict[str, Any]) -> None:
         # A misspelt `message` must not become a gift without one.
         known = self._arguments.get(name, list(arguments))
         unknown = [argument for argument in arguments if argument not in known]
         if unknown:
-            names = ", ".join(clean_line(argument, longest=80) for argument in unknown)
+            names = ", ".join(clean_line(argument, longest=80) for argument in unknown[:5])
             takes = f"It takes: {', '.join(known)}." if known else "It takes none."
             raise ToolError(f"{name} has no argument {names}. {takes} {self._specs[name].not_done}")
 
@@ -151,7 +165,7 @@ class _GiftServer(MCPServer[Services]):
             case _ if isinstance(error, MCPError):
                 text = f"The client could not show the question to the person. {not_done}"
             case _:
-                text = str(error)
+                text = clean_line(str(error), longest=500)
         return with_note(text, sandbox=self._sandbox)
 
     def _finish(self, result: CallToolResult) -> CallToolResult:

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from sendoso_mcp.errors import BadArgument
-from sendoso_mcp.models import check_id
+from sendoso_mcp.fields import check_id
 from sendoso_mcp.server.countries import COUNTRIES
 from sendoso_mcp.server.hygiene import clean
 

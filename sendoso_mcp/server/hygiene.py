@@ -9,6 +9,9 @@ from typing import Any
 _KEPT_CONTROLS = frozenset("\n\t")
 # Invisible characters that Unicode does not class as format characters (Cf).
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u180b\u180c\u180d\u180f\u17b4\u17b5")
+# What looks like the quotation mark that would end a quoted text, and what a client may take for markup.
+_QUOTES = frozenset('"\uff02\u201e\u201a\u275d\u275e\u275b\u275c\u301d\u301e\u301f\u2033\u2036\u02ba\u02ee')
+_PLAIN = {"<": "(", ">": ")", "[": "(", "]": ")", "`": "'"}
 _SELECTORS = re.compile("[\ufe0e\ufe0f]{2,}")
 LONGEST = 2_000
 """Characters: no field of Sendoso's contract is meant to be longer."""
@@ -19,9 +22,11 @@ def clean(text: str, *, longest: int = LONGEST) -> str:
 
     Line breaks and tabs stay. A cut is shown by an ellipsis.
     """
-    kept = "".join(char for char in text if _visible(char))
+    # Cut before the work too: what is far too long is not worth reading to its end.
+    kept = "".join(char for char in text[: 8 * longest] if _visible(char))
     # One selector may choose how an emoji looks; a row of them can only hide something.
-    kept = _SELECTORS.sub(lambda row: row[0][0], kept).strip()
+    kept = _SELECTORS.sub(lambda row: row[0][0], kept)
+    kept = _stacked(kept).strip()
     return kept if len(kept) <= longest else kept[: longest - 1].rstrip() + "…"
 
 
@@ -31,9 +36,24 @@ def clean_line(text: str, *, longest: int) -> str:
 
 
 def quoted(text: str, *, longest: int = 120) -> str:
-    """One line set apart by quotation marks that it cannot close itself."""
-    inner = clean_line(text, longest=longest).replace('"', "'").replace("“", "'").replace("”", "'")
+    """One line set apart by quotation marks that it cannot close itself, and without markup or links."""
+    line = clean_line(text, longest=longest)
+    inner = "".join("'" if _quotes(char) else _PLAIN.get(char, char) for char in line)
     return f'"{inner}"'
+
+
+def _quotes(char: str) -> bool:
+    return unicodedata.category(char) in ("Pi", "Pf") or char in _QUOTES
+
+
+def _stacked(text: str) -> str:
+    """At most three combining marks in a row: more of them overprint the lines around."""
+    marks, kept = 0, []
+    for char in text:
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        if marks <= 3:
+            kept.append(char)
+    return "".join(kept)
 
 
 def clean_data(value: Any) -> Any:

@@ -26,9 +26,7 @@ def slim(schema: Schema) -> Schema:
             node = target | {key: value for key, value in node.items() if key != "$ref"}
         small: Schema = {}
         for key, value in node.items():
-            if key in ("$defs", "title") and not (key == "title" and isinstance(value, dict)):
-                continue
-            if key == "default" and value is None:
+            if key in ("$defs", "title") or (key == "default" and value is None):
                 continue
             small[key] = (
                 {name: walk(entry) for name, entry in value.items()} if key == "properties" else walk(value)

@@ -7,6 +7,8 @@ asked, so if a fact in it changed in between, the person is asked anew.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -14,15 +16,17 @@ from mcp.server.mcpserver import Context, Elicit, Resolve
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
 
-from sendoso_mcp.models import CrmType
+from sendoso_mcp.models import CrmType, ItemType
 from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message, RecipientId
-from sendoso_mcp.server.hygiene import clean_line, quoted
+from sendoso_mcp.server.hygiene import quoted
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
+from sendoso_mcp.spending.approval import Question
 from sendoso_mcp.spending.guard import Settlement
 from sendoso_mcp.spending.policy import Effect, Verdict, judge, usd
 from sendoso_mcp.spending.quote import Quote, SendRequest
 
 SEND = "Send it"
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%*+/=?^_{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
 
 
 class Confirmation(BaseModel):
@@ -37,11 +41,11 @@ class NotAsked(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A send that was looked up and judged; `question` is the number of the question to ask about it."""
+    """A send that was looked up and judged, and what to ask a person about it."""
 
     quote: Quote
     verdict: Verdict
-    question: str | None = None
+    question: Question | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +87,19 @@ async def plan_send(
         if earlier is not None:
             return Repeat(earlier)
     plan = await look_up(ctx, request)
-    return replace(plan, question=services_of(ctx).guard.question(request, idempotency_key))
+    if plan.verdict.effect is not Effect.ASK or not can_ask(ctx):
+        return plan
+    return replace(plan, question=services_of(ctx).guard.question(plan.quote, idempotency_key))
 
 
 async def ask_person(
     ctx: Context[Services], plan: Annotated[Plan | Repeat, Resolve(plan_send)]
 ) -> Elicit[Confirmation] | NotAsked:
     """Asks the person in the chat, if the send needs a yes and the client can show a form."""
-    if isinstance(plan, Repeat) or plan.verdict.effect is not Effect.ASK or not can_ask(ctx):
+    if isinstance(plan, Repeat) or plan.question is None:
         return NotAsked()
-    return Elicit(question(plan, sandbox=services_of(ctx).sandbox), Confirmation)
+    notes = [reason.text for reason in plan.verdict.reasons if reason.code != "person_must_approve"]
+    return Elicit(put(plan.question, notes, sandbox=services_of(ctx).sandbox), Confirmation)
 
 
 def can_ask(ctx: Context[Services]) -> bool:
@@ -105,31 +112,32 @@ def can_ask(ctx: Context[Services]) -> bool:
     return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS or ctx.session.can_send_request
 
 
-def question(plan: Plan, *, sandbox: bool) -> str:
-    """The facts a person decides on. Text from outside is cleaned, cut and quoted."""
-    quote = plan.quote
+def put(question: Question, notes: Iterable[str], *, sandbox: bool) -> str:
+    """The question in words. Text from outside is cleaned, cut and quoted, and cannot add a line."""
+    quote = question.quote
     recipient, item, budget = quote.order.recipient, quote.order.item, quote.budget
-    address = f" <{clean_line(recipient.email, longest=254)}>" if recipient.email else ""
+    email = recipient.email or ""
+    address = f" <{email}>" if _EMAIL.fullmatch(email) else f" {quoted(email)}" if email else ""
+    kind = f" ({ItemType(item.type).replace('_', ' ')})" if item.type in set(ItemType) else ""
+    message = quote.order.message
     lines = [
         "Send this gift?",
         f"To: {quoted(recipient.name or recipient.id)}{address}",
         f"Company: {quoted(recipient.company)}" if recipient.company else "Company: not known",
-        f"Gift: {quoted(item.name or item.id)}"
-        + (f" ({clean_line(item.type, longest=20).replace('_', ' ')})" if item.type else ""),
+        f"Gift: {quoted(item.name or item.id)}{kind}",
     ]
+    if quote.ships_to is not None:
+        lines.append(f"Shipped to: {quoted(quote.ships_to or 'no address known', longest=300)}")
     if quote.price is not None:
         lines.append(f"Price: {usd(quote.price)}, plus shipping and fees as Sendoso sets them")
-    message = quote.order.message
     lines.append(f"Message: {quoted(message, longest=500)}" if message else "Message: none")
     if quote.order.scheduled_date:
         lines.append(f"To be sent on: {quote.order.scheduled_date:%Y-%m-%d}")
     if budget.remaining is not None and quote.budget_after is not None:
         left, after = usd(budget.remaining), usd(quote.budget_after)
         lines.append(f"Team budget: {left} left, {after} after this gift")
-    lines += [
-        f"Note: {reason.text}" for reason in plan.verdict.reasons if reason.code != "person_must_approve"
-    ]
-    lines.append(f"Question {plan.question}")
+    lines += [f"Note: {note}" for note in notes]
+    lines.append(f"Question {question.number}")
     if sandbox:
         lines.append(SANDBOX_NOTICE)
     return "\n".join(lines)

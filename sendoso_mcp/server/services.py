@@ -22,12 +22,16 @@ SANDBOX_NOTICE = "Embedded sandbox: nothing is really sent or charged."
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Sendoso, its catalogue and the guard; `sandbox` says that no real account is behind them."""
+    """Sendoso, its catalogue and the guard; `sandbox` says that no real account is behind them.
+
+    `creating` is held while a recipient is looked for and then created.
+    """
 
     sendoso: Sendoso
     catalog: Catalog
     guard: Guard
     sandbox: bool
+    creating: anyio.Lock
 
 
 @asynccontextmanager
@@ -53,7 +57,8 @@ async def open_services(
     catalog = Catalog(sendoso)
     try:
         async with anyio.create_task_group() as dispatches:
-            yield Services(sendoso, catalog, Guard(sendoso, catalog.find, dispatches), settings.sandbox)
+            guard = Guard(sendoso, catalog.find, dispatches)
+            yield Services(sendoso, catalog, guard, settings.sandbox, anyio.Lock())
     finally:
         with anyio.CancelScope(shield=True):
             await sendoso.aclose()

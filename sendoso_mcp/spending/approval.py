@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from sendoso_mcp.spending.quote import Quote, SendRequest
+from sendoso_mcp.spending.quote import Quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,14 @@ class Approval:
         return self.quote_digest == quote.digest
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked about, under a number. It is put in the same words until it is answered."""
+
+    number: str
+    quote: Quote
+
+
 class Questions:
     """The questions that wait for an answer: one for each wish, each good for one answer.
 
@@ -37,16 +45,23 @@ class Questions:
     """
 
     def __init__(self) -> None:
-        self._open: dict[tuple[str, str | None], str] = {}
+        self._open: dict[tuple[str, str | None], Question] = {}
 
-    def number(self, request: SendRequest, key: str | None) -> str:
-        """The number of the open question about this wish (and idempotency key), or of a new one."""
-        return self._open.setdefault((request.digest, key), secrets.token_hex(4))
+    def about(self, quote: Quote, key: str | None) -> Question:
+        """The open question about this wish (and idempotency key), or a new one.
 
-    def close(self, number: str) -> bool:
-        """Takes the answer: true once, then false."""
-        for wish, open_number in self._open.items():
-            if open_number == number:
-                del self._open[wish]
-                return True
-        return False
+        A question whose facts are no longer true is replaced. The team's budget is none of them: it moves
+        with every colleague's gift, and is looked at again before an order.
+        """
+        wish = (quote.request.digest, key)
+        question = self._open.get(wish)
+        if question is None or question.quote.digest != quote.digest:
+            question = self._open[wish] = Question(secrets.token_hex(4), quote)
+        return question
+
+    def close(self, number: str) -> Question | None:
+        """Takes the answer to a question: gives the question once, then None."""
+        for wish, question in self._open.items():
+            if question.number == number:
+                return self._open.pop(wish)
+        return None

@@ -27,7 +27,7 @@ from sendoso_mcp.errors import (
     one_error,
 )
 from sendoso_mcp.models import InventoryItem, Order, Send
-from sendoso_mcp.spending.approval import Approval, Questions
+from sendoso_mcp.spending.approval import Approval, Question, Questions
 from sendoso_mcp.spending.policy import Effect, judge
 from sendoso_mcp.spending.quote import Quote, SendRequest
 
@@ -35,12 +35,13 @@ log = logging.getLogger(__name__)
 
 
 class State(StrEnum):
-    """What a dispatch ended as."""
+    """What a request ended as: a dispatch in one of the first four, a person's no in the last."""
 
     CONFIRMED = "confirmed"
     NOT_SENT = "not_sent"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
+    DECLINED = "declined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +114,42 @@ class Guard:
         )
         return Quote(request=request, order=order, budget=budget)
 
-    def question(self, request: SendRequest, key: str | None) -> str:
-        """The number of the question to ask about this wish; the same until it is answered."""
-        return self._questions.number(request, key)
+    def question(self, quote: Quote, key: str | None) -> Question:
+        """The question to ask about this wish; the same until it is answered or its facts change."""
+        return self._questions.about(quote, key)
 
-    def decline(self, question: str) -> None:
-        """Takes a no: whoever sends a yes to the same question later is too late."""
-        self._questions.close(question)
+    def decline(self, question: Question, key: str | None) -> None:
+        """Takes a no: a yes to the same question is too late, and the key stays declined."""
+        if self._questions.close(question.number) and key is not None:
+            intent = self._intents[key] = _Intent(question.quote.request)
+            intent.settlement = Settlement(State.DECLINED)
+            intent.settled.set()
+
+    def dismiss(self, question: Question) -> None:
+        """Takes the question back unanswered: an answer to it is too late, but it may be asked again."""
+        self._questions.close(question.number)
+
+    async def cancel(self, send_id: str) -> None:
+        """Cancels a send: exactly one request, which goes on even if the caller is cancelled.
+
+        Raises:
+            ApiError: `Conflict` if it is too late; `OutcomeUnknown` if it is not known what came of it.
+        """
+        done, errors = anyio.Event(), list[Exception]()
+
+        async def run() -> None:
+            with anyio.CancelScope(shield=True):
+                try:
+                    await self._sendoso.cancel_send(send_id)
+                except Exception as error:
+                    errors.append(error)
+                done.set()
+            log.info("cancel of %s: %s", send_id, type(errors[0]).__name__ if errors else "done")
+
+        self._tasks.start_soon(run)
+        await done.wait()
+        if errors:
+            raise errors[0]
 
     async def recall(self, key: str, request: SendRequest) -> Settlement | None:
         """What became of the request that was sent under this idempotency key; None if none was.
@@ -156,15 +186,18 @@ class Guard:
             return earlier
         # No await from here to start_soon: of two calls with one key or one answer, the second finds the
         # first's intent.
-        if (answered := self._answered.get(approval.question)) is not None:
+        answered = self._answered.get(approval.question)
+        if answered is not None and answered.request.digest == quote.request.digest:
             await answered.settled.wait()
             return answered.settlement
-        if not self._questions.close(approval.question):
+        question = self._questions.close(approval.question)
+        if question is None or not approval.covers(question.quote):
             raise BadArgument("That question was answered before. Call create_send again to ask anew.")
-        intent = self._answered[approval.question] = _Intent(quote.request)
+        intent = _Intent(quote.request)
+        self._tasks.start_soon(self._dispatch, intent, quote.order, key)
+        self._answered[question.number] = intent
         if key is not None:
             self._intents[key] = intent
-        self._tasks.start_soon(self._dispatch, intent, quote.order, key)
         await intent.settled.wait()
         return intent.settlement
 
@@ -177,7 +210,8 @@ class Guard:
                 if key is not None and intent.settlement.proves_nothing_ordered:
                     del self._intents[key]
                 intent.settled.set()
-        log.info("dispatch %s", intent.settlement.state)
+        send = intent.settlement.send
+        log.info("dispatch %s %s", intent.settlement.state, send.id if send else "")
 
     async def _place(self, order: Order) -> Settlement:
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from sendoso_mcp.models import SHIPPED_TYPES
+from sendoso_mcp.models import EMAILED_TYPES, SHIPPED_TYPES
 from sendoso_mcp.spending.quote import Quote
 
 
@@ -90,7 +90,7 @@ def _recipient(quote: Quote) -> list[Reason]:
             "can add one: choose an e-gift or a charity, or a person adds the address in Sendoso."
         )
         return [Reason("no_postal_address", Effect.ASK, text)]
-    if not shipped and not recipient.email:
+    if quote.order.item.type in EMAILED_TYPES and not recipient.email:
         text = "This gift goes by email and the recipient has no email address, so Sendoso may refuse it."
         return [Reason("no_email", Effect.ASK, text)]
     return []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sendoso_mcp.models import CrmType, Order, TeamBudget
+from sendoso_mcp.models import SHIPPED_TYPES, CrmType, Order, TeamBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,14 @@ class Quote:
         return self.order.item.price
 
     @property
+    def ships_to(self) -> str | None:
+        """Where a shipped gift goes, on one line; None for gifts that go by email."""
+        if self.order.item.type not in SHIPPED_TYPES:
+            return None
+        address = self.order.recipient.address
+        return address.line if address else ""
+
+    @property
     def budget_after(self) -> Decimal | None:
         """What the team would have left in USD, before shipping and fees; None if that is not known."""
         if self.price is None or self.budget.remaining is None:
@@ -64,6 +72,7 @@ class Quote:
             recipient.name,
             recipient.email,
             recipient.company,
+            self.ships_to,
             item.name,
             item.type,
             item.price,

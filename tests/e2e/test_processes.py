@@ -9,17 +9,19 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
 import pytest
 from mcp import Client, StdioServerParameters
+from mcp.client.sse import sse_client
 from processes import COMMAND, KEY, Process, Start
-from support import SARAH, Person
+from support import EGIFT, ERAS, SARAH, Person
 
 pytestmark = [pytest.mark.e2e]
-EGIFT = "item_coffeehouse_egift_card_25"
 HELLO = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -71,6 +73,36 @@ def test_over_http_every_end_is_clean(start: Start, words: list[str], how: int) 
     process = start(*words, "--port", "0")
     process.url()
     assert process.end(how) == 0
+    assert "Traceback" not in "".join(process.log)
+
+
+@pytest.mark.parametrize("transport", ["sse", "streamable-http"])
+@ERAS
+def test_over_http_a_connected_client_does_not_keep_the_server(
+    start: Start, transport: str, mode: str
+) -> None:
+    process = start("--transport", transport, "--port", "0")
+    url = process.url()
+
+    async def use() -> None:
+        target: Any = sse_client(f"{url}/sse") if transport == "sse" else f"{url}/mcp"
+        async with Client(target, mode=mode) as client:
+            await client.call_tool("get_budget", {})
+            process.popen.send_signal(signal.SIGINT)
+            await anyio.to_thread.run_sync(process.popen.wait, 20)
+
+    # The client may be told in its own way that the server is gone.
+    with suppress(Exception):
+        anyio.run(use)
+    assert process.popen.wait(timeout=20) == 0
+    process.kill()
+    assert "Traceback" not in "".join(process.log)
+
+
+def test_a_forged_host_leaves_no_traceback(start: Start) -> None:
+    process = start("--transport", "sse", "--port", "0")
+    assert httpx.get(process.url() + "/sse", headers={"Host": "evil.example"}).status_code == 421
+    assert process.end(signal.SIGINT) == 0
     assert "Traceback" not in "".join(process.log)
 
 
@@ -165,7 +197,7 @@ def test_a_port_that_is_taken_is_said(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = start("--transport", "sse", "--port", str(taken.getsockname()[1]))
         assert process.end() == 2
-    assert "Choose another --port" in "".join(process.log)
+    assert "Choose another --host or --port" in "".join(process.log)
     assert "Traceback" not in "".join(process.log)
 
 
@@ -193,32 +225,80 @@ def test_the_demo_does_the_whole_job_without_a_terminal() -> None:
     assert "\x1b[" not in done.stdout
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are a POSIX thing")
-@pytest.mark.parametrize(("typed", "outcome"), [("y", "Outcome: sent"), ("n", "Outcome: declined")])
-def test_in_a_terminal_the_person_answers(typed: str, outcome: str) -> None:
+def screen_of(demo: list[str], typed: bytes) -> tuple[int, str]:
+    """Runs the demo in a terminal, types at its question, and gives its exit status and its screen."""
     import pty
 
-    ours, theirs = pty.openpty()
-    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
-    demo = subprocess.Popen([*COMMAND, "demo"], stdin=theirs, stdout=theirs, stderr=theirs, env=env)
-    os.close(theirs)
+    child, ours = pty.fork()
+    if child == 0:
+        os.environ.update(TERM="xterm-256color", COLUMNS="120")
+        os.execv(demo[0], demo)  # noqa: S606 - no shell is what is wanted
     screen = b""
     try:
-        while True:
-            try:
-                shown = os.read(ours, 65_536)
-            except OSError:  # Linux says so when the other end is closed
-                break
-            if not shown:
-                break
-            screen += shown
+        while chunk := os.read(ours, 65_536):
+            screen += chunk
             if screen.endswith(b"[y/N] "):
-                os.write(ours, f"{typed}\n".encode())
+                os.write(ours, typed)
+    except OSError:  # Linux says so when the other end is closed
+        pass
     finally:
         os.close(ours)
-    assert demo.wait(timeout=30) == 0
-    assert outcome in screen.decode()
-    assert b"\x1b[" in screen
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), screen.decode()
+
+
+@pytest.mark.parametrize(
+    ("typed", "outcome"),
+    [
+        (b"y\n", "sent"),
+        (b"n\n", "declined"),
+        (b"\n", "declined"),
+        (b"\x04", "declined"),
+    ],
+    ids=["yes", "no", "just Enter", "Ctrl-D"],
+)
+def test_in_a_terminal_the_person_answers(typed: bytes, outcome: str) -> None:
+    status, screen = screen_of([*COMMAND, "demo"], typed)
+    assert status == 0
+    assert f"Outcome: {outcome}" in screen
+    assert "\x1b[" in screen
+    assert "Traceback" not in screen
+
+
+def test_ctrl_c_at_the_demos_question_ends_it() -> None:
+    status, screen = screen_of([*COMMAND, "demo"], b"\x03")
+    assert status == 130
+    assert "Outcome" not in screen
+    assert "Traceback" not in screen
+
+
+def test_the_demo_does_not_mind_a_reader_that_leaves() -> None:
+    demo = subprocess.Popen(
+        [*COMMAND, "demo"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert demo.stdout is not None
+    demo.stdout.readline()
+    demo.stdout.close()
+    assert demo.stderr is not None
+    with demo.stderr:
+        assert demo.stderr.read() == b""
+    assert demo.wait(timeout=30) in (0, 1)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_the_demo_runs_on_a_console_without_unicode(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "sendoso_mcp").mkdir()  # nor does it mind what lies around
+    (tmp_path / "mcp.py").write_text("raise SystemExit('not ours')")
+    done = subprocess.run(
+        [*COMMAND, "demo"],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Outcome: cancelled" in done.stdout
 
 
 def test_the_wheel_brings_everything(tmp_path: Path) -> None:

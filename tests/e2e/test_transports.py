@@ -10,12 +10,10 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.sse import sse_client
 from processes import COMMAND, KEY, Start, starter
-from support import NO, SARAH, YES, Chat, Person
+from support import EGIFT, ERAS, NO, SARAH, YES, Chat, Person
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 TRANSPORTS = pytest.mark.parametrize("transport", ["stdio", "sse", "streamable-http"])
-ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
-EGIFT = "item_coffeehouse_egift_card_25"
 
 Connect = Callable[[str, str, Person | None], Client]
 
@@ -69,6 +67,8 @@ async def test_all_eleven_tools_work_and_one_yes_buys_one_gift(
         assert (await chat.call("get_budget"))["remaining"] > 0
         report = await chat.call("sends_report", start_date="2020-01-01", end_date="2039-12-31")
         assert report["sends"] == orders()
+        assert "sandbox" not in report
+        assert "andbox" not in (client.instructions or "") + person.asked[0]
     assert len(person.asked) == 1
 
 

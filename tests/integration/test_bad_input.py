@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from mcp import Client
-from support import SARAH, Person, chat, sends, text_of
+from support import EGIFT, SARAH, Person, chat, sends, text_of
 
 from sendoso_mcp.api import Timing
 from sendoso_mcp.errors import SettingsError
@@ -17,7 +17,6 @@ from sendoso_mcp.server.services import open_services
 from sendoso_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio
-EGIFT = "item_coffeehouse_egift_card_25"
 ORDER = {"recipient_id": SARAH, "item_id": EGIFT}
 TRAVERSALS = ["../teams/budget", "..%2Fteams%2Fbudget", "a/b", "", " ", "x" * 129, "id?x=1", "ïd", "a\nb"]
 

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from mcp import MCPError
 from mcp_types import INVALID_PARAMS, TextContent, TextResourceContents
-from support import SARAH, Chat, chat
+from support import ERAS, SARAH, Chat, chat
 
 from sendoso_mcp.sandbox import Fault, create_sandbox
 from sendoso_mcp.server.services import SANDBOX_NOTE
 
 pytestmark = pytest.mark.anyio
-ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
 
 
 async def read(connected: Chat, uri: str) -> Any:

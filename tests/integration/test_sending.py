@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import anyio
 import pytest
 from mcp_types import ElicitResult, ErrorData, InputRequiredResult
-from support import NO, SARAH, YES, Person, chat, sends
+from support import EGIFT, ERAS, NO, SARAH, YES, Person, chat, sends
 
 from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
 
 pytestmark = pytest.mark.anyio
-ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
-EGIFT = "item_coffeehouse_egift_card_25"
 
 
 @pytest.fixture
@@ -342,3 +341,120 @@ async def test_two_questions_and_two_yeses_buy_two_gifts(sandbox: Sandbox, mode:
     assert first["send_id"] != second["send_id"]
     assert len(person.asked) == 2
     assert sends(sandbox) == before + 2
+
+
+async def test_a_yes_counts_while_colleagues_spend(sandbox: Sandbox) -> None:
+    """The question shows the budget of the moment it was first put: it does not change under the reader."""
+    person, before = Person(), sends(sandbox)
+
+    def colleague_sends() -> None:
+        sandbox.world.place(recipient_id=SARAH, item_id="item_coffeehouse_egift_card_10")
+
+    person.before = colleague_sends
+    async with chat(sandbox, person=person) as connected:
+        done = await connected.call("create_send", **order())
+    assert done["outcome"] == "sent"
+    assert len(person.asked) == 1
+    assert sends(sandbox) == before + 2
+
+
+@ERAS
+async def test_what_a_colleague_leaves_is_the_limit_all_the_same(sandbox: Sandbox, mode: str) -> None:
+    person = Person()
+
+    def colleague_spends_nearly_all() -> None:
+        left = sandbox.world.budget().remaining
+        sandbox.world.team = replace(
+            sandbox.world.team, total_budget=sandbox.world.team.total_budget - left + 20
+        )
+
+    person.before = colleague_spends_nearly_all
+    before = sends(sandbox)
+    async with chat(sandbox, mode=mode, person=person) as connected:
+        done = await connected.call("create_send", **order())
+    assert done["outcome"] == "denied"
+    assert [reason["code"] for reason in done["reasons"]] == ["over_team_budget"]
+    assert sends(sandbox) == before
+
+
+@ERAS
+async def test_a_gift_that_goes_while_the_question_is_open_is_not_ordered(
+    sandbox: Sandbox, mode: str
+) -> None:
+    person, before = Person(), sends(sandbox)
+
+    def gone() -> None:
+        gift = next(gift for gift in sandbox.world.gifts() if gift.id == EGIFT)
+        object.__setattr__(gift, "available", False)
+
+    person.before = gone
+    async with chat(sandbox, mode=mode, person=person) as connected:
+        done = await connected.call("create_send", **order())
+    assert done["outcome"] == "denied"
+    assert sends(sandbox) == before
+
+
+@ERAS
+async def test_a_parcel_goes_where_the_person_saw_or_nowhere(sandbox: Sandbox, mode: str) -> None:
+    person, before = Person(), sends(sandbox)
+
+    def moves() -> None:
+        sarah = sandbox.world.person(SARAH)
+        assert sarah.address is not None
+        object.__setattr__(sarah, "address", replace(sarah.address, street1="666 Elsewhere"))
+
+    person.before = moves
+    async with chat(sandbox, mode=mode, person=person) as connected:
+        gift = (await connected.call("search_inventory", type="physical", limit=1))["gifts"][0]
+        if mode == "legacy":
+            done = await connected.call("create_send", **order(item_id=gift["id"]))
+            assert [reason["code"] for reason in done["reasons"]] == ["facts_changed"]
+            assert sends(sandbox) == before
+        else:
+            done = await connected.call("create_send", **order(item_id=gift["id"]))
+            assert ["666 Elsewhere" in text for text in person.asked] == [False, True]
+    assert "Shipped to:" in person.asked[0]
+
+
+@ERAS
+async def test_a_key_that_was_declined_is_not_asked_about_again(sandbox: Sandbox, mode: str) -> None:
+    person, before = Person(NO), sends(sandbox)
+    async with chat(sandbox, mode=mode, person=person) as connected:
+        await connected.call("create_send", **order(idempotency_key="k"))
+        person.answer = YES
+        again = await connected.call("create_send", **order(idempotency_key="k"))
+        assert again["outcome"] == "declined"
+        assert [reason["code"] for reason in again["reasons"]] == ["person_declined_before"]
+        assert len(person.asked) == 1
+        assert sends(sandbox) == before
+        assert (await connected.call("create_send", **order(idempotency_key="k2")))["outcome"] == "sent"
+
+
+@ERAS
+async def test_a_no_after_a_yes_to_the_same_key_is_told_the_truth(sandbox: Sandbox, mode: str) -> None:
+    """Two calls with one key are open at once; the first gets a yes, then the second a no."""
+    before, both_asked, first_done = sends(sandbox), anyio.Event(), anyio.Event()
+    outcomes: list[str] = []
+
+    class Two(Person):
+        async def __call__(self, context: Any, params: Any) -> Any:
+            self.asked.append("")
+            number = len(self.asked)
+            if number == 2:
+                both_asked.set()
+                await first_done.wait()
+                return NO
+            await both_asked.wait()
+            return YES
+
+    async with chat(sandbox, mode=mode, person=Two()) as connected:
+
+        async def call() -> None:
+            outcomes.append((await connected.call("create_send", **order(idempotency_key="k")))["outcome"])
+            first_done.set()
+
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(call)
+            calls.start_soon(call)
+    assert outcomes == ["sent", "sent"]
+    assert sends(sandbox) == before + 1

@@ -10,12 +10,13 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "sendoso_mcp"
 
 # Each room, and the rooms of the package that it may import besides itself.
-BASE = {"errors", "models"}
+BASE = {"errors", "fields", "models"}
 RULES = {
     "__init__": set(),
     "__main__": {"cli"},
     "errors": set(),
-    "models": set(),
+    "fields": set(),
+    "models": {"fields"},
     "settings": {"errors"},
     "api": BASE,
     "spending": BASE,
@@ -23,7 +24,7 @@ RULES = {
     "spending.guard": BASE | {"api", "spending"},
     "server": BASE | {"api", "spending", "spending.guard", "catalog", "server.services"},
     "server.services": BASE | {"api", "catalog", "spending.guard", "settings"},
-    "sandbox": {"models"},
+    "sandbox": {"fields", "models"},
     "cli": BASE | {"api", "server", "server.services", "settings", "sandbox"},
 }
 OUTSIDE = {
@@ -62,16 +63,23 @@ def name_of(file: Path) -> str:
     return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_a_room_imports_only_what_it_may(file: Path) -> None:
-    room = room_of(name_of(file))
+def breaches(room: str, file: Path) -> set[str]:
+    """What a file of this room imports and may not."""
+    found: set[str] = set()
     for imported in imports_of(file):
         top, _, rest = imported.partition(".")
         if top == "sendoso_mcp" and rest != "__version__":
             target = room_of(rest)
-            assert target == room or target in RULES[room], f"{room} imports {target} ({imported})"
-        elif top in OUTSIDE:
-            assert room in OUTSIDE[top], f"{room} imports {top}"
+            if target != room and target not in RULES[room]:
+                found.add(imported)
+        elif room not in OUTSIDE.get(top, {room}):
+            found.add(imported)
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_a_room_imports_only_what_it_may(file: Path) -> None:
+    assert breaches(room_of(name_of(file)), file) == set()
 
 
 def test_the_rules_are_about_rooms_that_exist() -> None:
@@ -81,10 +89,10 @@ def test_the_rules_are_about_rooms_that_exist() -> None:
 
 def test_the_test_sees_an_import_that_breaks_a_rule(tmp_path: Path) -> None:
     file = tmp_path / "x.py"
-    file.write_text("def f():\n    import httpx\n    from sendoso_mcp.server import app\n")
-    assert imports_of(file) == {"httpx", "sendoso_mcp.server.app"}
-    assert room_of("server.app") == "server"
-    assert "server" not in RULES["api"]
+    file.write_text("def f():\n    import httpx, json\n    from sendoso_mcp.server import app\n")
+    assert breaches("api", file) == {"sendoso_mcp.server.app"}
+    assert breaches("catalog", file) == {"sendoso_mcp.server.app", "httpx"}
+    assert breaches("cli", file) == {"httpx"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))

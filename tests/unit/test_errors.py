@@ -12,6 +12,7 @@ from sendoso_mcp.errors import (
     BadCredentials,
     BudgetExceeded,
     Conflict,
+    ConnectionLost,
     InvalidRequest,
     NotConnected,
     NotFound,
@@ -68,6 +69,7 @@ def test_no_error_both_proves_and_does_not_prove_that_nothing_was_ordered() -> N
 EXAMPLES = (
     NotConnected("sendoso.test"),
     Timeout(25.0),
+    ConnectionLost(),
     ServerFault(503),
     ServerFault(418),
     UnreadableAnswer("a web page"),

@@ -10,6 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from sendoso_mcp.fields import check_id, to_cents
 from sendoso_mcp.models import (
     InventoryItem,
     ItemRef,
@@ -21,8 +22,6 @@ from sendoso_mcp.models import (
     ReportTotals,
     Send,
     TeamBudget,
-    check_id,
-    to_cents,
 )
 
 

@@ -25,12 +25,12 @@ class CancelOutcome(Answer):
 
 async def cancel_send(ctx: Context[Services], send_id: SendId) -> CancelOutcome:
     """Cancels a send."""
-    sendoso = services_of(ctx).sendoso
-    send = await sendoso.get_send(send_id)
+    services = services_of(ctx)
+    send = await services.sendoso.get_send(send_id)
     if send.status == SendStatus.CANCELLED:
         return CancelOutcome(outcome="already_cancelled")
     try:
-        await sendoso.cancel_send(send_id)
+        await services.guard.cancel(send_id)
     except Conflict:
         text = "The send is already on its way or closed. Nothing was cancelled."
         return CancelOutcome(outcome="too_late", reasons=[Reason(code="too_late", text=text)])

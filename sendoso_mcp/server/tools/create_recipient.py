@@ -32,9 +32,7 @@ async def create_recipient(
     address: AddressArgument | None = None,
 ) -> Created:
     """Adds a recipient."""
-    sendoso = services_of(ctx).sendoso
-    if known := await _with_email(sendoso, email):
-        return Created(recipient_id=known.id, name=known.name, existed=True)
+    services = services_of(ctx)
     new = NewRecipient(
         first_name=first_name,
         last_name=last_name,
@@ -43,13 +41,17 @@ async def create_recipient(
         title=title,
         address=address and Address.model_validate(address.model_dump()),
     )
-    try:
-        recipient = await sendoso.create_recipient(new)
-    except OutcomeUnknown as error:
-        raise Unsettled(
-            f"{error} It is not known whether the recipient was created: "
-            "look with search_recipients before trying again."
-        ) from error
+    # One at a time, so that of two calls with one email the second finds the first's.
+    async with services.creating:
+        if known := await _with_email(services.sendoso, email):
+            return Created(recipient_id=known.id, name=known.name, existed=True)
+        try:
+            recipient = await services.sendoso.create_recipient(new)
+        except OutcomeUnknown as error:
+            raise Unsettled(
+                f"{error} It is not known whether the recipient was created: "
+                "look with search_recipients before trying again."
+            ) from error
     return Created(recipient_id=recipient.id, name=recipient.name)
 
 

@@ -63,23 +63,34 @@ async def create_send(
         return _settled(plan.settlement)
     if plan.verdict.effect is Effect.DENY:
         return _denied(plan.verdict)
-    if isinstance(answer, AcceptedElicitation) and isinstance(answer.data, NotAsked):
+    question, guard = plan.question, services_of(ctx).guard
+    if question is None or (isinstance(answer, AcceptedElicitation) and isinstance(answer.data, NotAsked)):
         return _not_now("client_cannot_ask")
-    guard, question = services_of(ctx).guard, plan.question or ""
+    request = plan.quote.request
+    if idempotency_key and (earlier := await guard.recall(idempotency_key, request)) is not None:
+        # While this question was open, another call with the key was answered.
+        return _settled(earlier)
+    if isinstance(answer, CancelledElicitation):
+        guard.dismiss(question)
+        return _not_now("person_dismissed")
     if not isinstance(answer, AcceptedElicitation) or answer.data != Confirmation(decision=SEND):
-        guard.decline(question)
-        return _not_now("person_dismissed" if isinstance(answer, CancelledElicitation) else "person_declined")
+        guard.decline(question, idempotency_key)
+        return _not_now("person_declined")
     current = await still_holds(ctx, plan)
     if current is None:
         return _not_now("facts_changed")
     if current.verdict.effect is Effect.DENY:
         return _denied(current.verdict)
-    approval = Approval.of(current.quote, question=question, rung="chat_form")
+    approval = Approval.of(current.quote, question=question.number, rung="chat_form")
     return _settled(await guard.send(current.quote, approval, idempotency_key))
 
 
 _NOT_NOW = {
     "person_declined": ("declined", "The person said no. Do not ask again unless they want to."),
+    "person_declined_before": (
+        "declined",
+        "The person said no to this idempotency_key before. Use a new one only if they changed their mind.",
+    ),
     "person_dismissed": ("declined", "The question was closed without an answer."),
     "client_cannot_ask": (
         "approval_required",
@@ -115,6 +126,8 @@ def _settled(settlement: Settlement) -> SendOutcome:
     if settlement.state is State.CONFIRMED and settlement.send is not None:
         send = settlement.send
         return SendOutcome(outcome="sent", send_id=send.id, status=send.status, cost=usd_number(send.cost))
+    if settlement.state is State.DECLINED:
+        return _not_now("person_declined_before")
     if settlement.state is State.UNKNOWN:
         text = (
             "The order was given to Sendoso and no clear answer came back, so the gift may or may not be on "

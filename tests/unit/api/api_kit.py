@@ -168,7 +168,9 @@ OPERATIONS = (
         {"sends": []},
         query={"page": "1", "per_page": "25"},
     ),
-    Operation("get_send", lambda s: s.get_send("send_9f82abc"), "GET", "/sends/send_9f82abc", {"id": "s"}),
+    Operation(
+        "get_send", lambda s: s.get_send("send_9f82abc"), "GET", "/sends/send_9f82abc", {"id": "send_9f82abc"}
+    ),
     Operation(
         "place_order",
         lambda s: s.place_order(

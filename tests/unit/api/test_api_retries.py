@@ -281,7 +281,8 @@ async def test_no_answer_within_the_deadline_is_a_timeout(name: str, respx_mock:
 async def test_the_deadline_holds_for_all_tries_and_waits_together(respx_mock: respx.MockRouter) -> None:
     route = respx_mock.route().respond(503, headers={"Retry-After": "5"})
     error = await failure(GET, timing=Timing(read_deadline=0.05))
-    assert isinstance(error, Timeout)
+    # Why it was waiting says more than that it ran out of time.
+    assert isinstance(error, ServerFault)
     assert route.call_count == 1
 
 

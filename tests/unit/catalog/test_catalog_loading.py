@@ -337,7 +337,37 @@ async def test_a_gift_that_was_added_after_the_last_load_is_found() -> None:
     catalog = catalog_of(shelf, clock)
     await catalog.items()
     shelf.items.append(gift("new"))
+    clock.time += 15
     assert (await catalog.find("new")).id == "new"
+
+
+async def test_who_guesses_ids_does_not_make_the_whole_catalogue_be_read_each_time() -> None:
+    shelf, clock = Shelf(gifts(3)), Clock()
+    catalog = catalog_of(shelf, clock)
+    for number in range(10):
+        with pytest.raises(BadArgument):
+            await catalog.find(f"guess_{number}")
+        clock.time += 1
+    assert len(shelf.pages) == 1
+
+
+async def test_an_id_that_is_none_is_refused_without_reading() -> None:
+    shelf = Shelf(gifts(3))
+    with pytest.raises(BadArgument, match="item_id"):
+        await catalog_of(shelf).find("../teams/budget")
+    assert not shelf.pages
+
+
+async def test_a_catalogue_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sendoso_mcp.catalog.catalog.LOAD_DEADLINE", 0.05)
+    shelf = Shelf(gifts(3))
+
+    async def hang(page: int) -> None:
+        await anyio.sleep_forever()
+
+    shelf.while_reading = hang
+    with pytest.raises(Timeout):
+        await catalog_of(shelf).items()
 
 
 @pytest.mark.parametrize("loaded_before", [True, False])

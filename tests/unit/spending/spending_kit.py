@@ -100,6 +100,8 @@ class MemorySendoso:
         self.orders: list[Order] = []
         self.answered = 0
         self.before_order: Callable[[], Awaitable[None]] = _at_once
+        self.cancelled: list[str] = []
+        self.before_cancel: Callable[[], Awaitable[None]] = _at_once
         self.before_read: Callable[[], Awaitable[None]] = _at_once
 
     async def find_item(self, item_id: str) -> InventoryItem:
@@ -145,7 +147,8 @@ class MemorySendoso:
         return Send(id=f"send_{number}", status="pending")
 
     async def cancel_send(self, send_id: str) -> None:
-        raise NotImplementedError
+        await self.before_cancel()
+        self.cancelled.append(send_id)
 
     async def get_budget(self) -> TeamBudget:
         await self.before_read()

@@ -81,7 +81,7 @@ def until(answer: anyio.Event) -> Callable[[], Awaitable[None]]:
 
 
 def yes(guard: Guard, to: Quote, key: str | None = None) -> Approval:
-    return Approval.of(to, question=guard.question(to.request, key), rung="chat_form")
+    return Approval.of(to, question=guard.question(to, key).number, rung="chat_form")
 
 
 async def dispatch(sendoso: MemorySendoso, to: Quote | None = None, key: str | None = None) -> Settlement:
@@ -491,12 +491,69 @@ async def test_a_yes_after_a_no_to_the_same_question_orders_nothing() -> None:
     sendoso, to = MemorySendoso(), quote()
     async with anyio.create_task_group() as tasks:
         guard = guard_of(sendoso, tasks)
-        answer = yes(guard, to, "k")
-        guard.decline(answer.question)
-        assert isinstance(await error_of(guard.send(to, answer, "k")), BadArgument)
+        answer = yes(guard, to)
+        guard.decline(guard.question(to, None), None)
+        assert isinstance(await error_of(guard.send(to, answer)), BadArgument)
         assert not sendoso.orders
-        await guard.send(to, yes(guard, to, "k"), "k")
+        await guard.send(to, yes(guard, to))
     assert len(sendoso.orders) == 1
+
+
+async def test_a_key_that_was_declined_stays_declined() -> None:
+    sendoso, to = MemorySendoso(), quote()
+    async with anyio.create_task_group() as tasks:
+        guard = guard_of(sendoso, tasks)
+        answer = yes(guard, to, "k")
+        guard.decline(guard.question(to, "k"), "k")
+        assert (await guard.send(to, answer, "k")).state is State.DECLINED
+        assert (await guard.send(to, yes(guard, to, "k"), "k")).state is State.DECLINED
+    assert not sendoso.orders
+
+
+async def test_a_no_that_comes_after_the_yes_changes_nothing() -> None:
+    sendoso, to = MemorySendoso(), quote()
+    async with anyio.create_task_group() as tasks:
+        guard = guard_of(sendoso, tasks)
+        question = guard.question(to, "k")
+        sent = await guard.send(to, yes(guard, to, "k"), "k")
+        guard.decline(question, "k")
+        assert await guard.recall("k", to.request) is sent
+
+
+async def test_a_dismissed_question_is_asked_anew() -> None:
+    sendoso, to = MemorySendoso(), quote()
+    async with anyio.create_task_group() as tasks:
+        guard = guard_of(sendoso, tasks)
+        answer = yes(guard, to, "k")
+        guard.dismiss(guard.question(to, "k"))
+        assert isinstance(await error_of(guard.send(to, answer, "k")), BadArgument)
+        assert await guard.recall("k", to.request) is None
+
+
+async def test_a_cancel_goes_on_when_its_caller_does_not() -> None:
+    sendoso = MemorySendoso()
+    asked, may_go = anyio.Event(), anyio.Event()
+
+    async def wait() -> None:
+        asked.set()
+        await may_go.wait()
+
+    sendoso.before_cancel = wait
+    async with anyio.create_task_group() as tasks:
+        guard = guard_of(sendoso, tasks)
+        async with anyio.create_task_group() as caller:
+            caller.start_soon(guard.cancel, "send_1")
+            await asked.wait()
+            caller.cancel_scope.cancel()
+        may_go.set()
+    assert sendoso.cancelled == ["send_1"]
+
+
+async def test_what_a_cancel_ends_with_is_told() -> None:
+    sendoso = MemorySendoso()
+    sendoso.before_cancel = raising(Conflict())
+    async with anyio.create_task_group() as tasks:
+        assert isinstance(await error_of(guard_of(sendoso, tasks).cancel("send_1")), Conflict)
 
 
 async def test_an_answer_to_a_question_that_was_never_asked_orders_nothing() -> None:
@@ -509,5 +566,31 @@ async def test_an_answer_to_a_question_that_was_never_asked_orders_nothing() -> 
 
 def test_calls_with_different_keys_are_asked_about_apart() -> None:
     questions = Questions()
-    assert questions.number(REQUEST, "a") == questions.number(REQUEST, "a")
-    assert len({questions.number(REQUEST, key) for key in ("a", "b", None)}) == 3
+    assert questions.about(quote(), "a") is questions.about(quote(), "a")
+    assert len({questions.about(quote(), key).number for key in ("a", "b", None)}) == 3
+
+
+def test_a_question_is_put_in_the_same_words_while_colleagues_spend() -> None:
+    questions = Questions()
+    asked = questions.about(quote(left=budget(500)), None)
+    assert questions.about(quote(left=budget(400)), None) is asked
+
+
+def test_a_question_whose_facts_changed_is_another_question() -> None:
+    questions = Questions()
+    asked = questions.about(quote(), None)
+    dearer = questions.about(quote(gift=item(price="99")), None)
+    assert dearer.number != asked.number
+    assert not questions.close(asked.number)
+    assert questions.close(dearer.number)
+
+
+async def test_a_yes_to_one_wish_buys_no_other() -> None:
+    sendoso, one = MemorySendoso(), quote()
+    other = quote(request=replace(REQUEST, message="other words"))
+    async with anyio.create_task_group() as tasks:
+        guard = guard_of(sendoso, tasks)
+        number = guard.question(one, None).number
+        crossed = Approval.of(other, question=number, rung="chat_form")
+        assert isinstance(await error_of(guard.send(other, crossed)), BadArgument)
+        assert not sendoso.orders

@@ -36,6 +36,11 @@ def test_a_request_that_differs_has_another_digest(change: dict[str, Any]) -> No
     assert replace(FULL, **change).digest != FULL.digest
 
 
+def test_nothing_is_not_the_word_for_it() -> None:
+    for word in ("None", "null", ""):
+        assert replace(FULL, message=None).digest != replace(FULL, message=word).digest
+
+
 def test_the_same_request_has_the_same_digest() -> None:
     assert replace(FULL).digest == FULL.digest
 
@@ -81,6 +86,8 @@ def test_a_quote_of_another_request_has_another_digest(change: dict[str, Any]) -
         pytest.param({"gift": item(name="Bowl")}, id="gift"),
         pytest.param({"gift": item(type="physical")}, id="kind of gift"),
         pytest.param({"gift": item(price="20.01")}, id="price"),
+        pytest.param({"person": recipient(address=None)}, id="no address"),
+        pytest.param({"person": recipient(address={"street1": "2 Other St"})}, id="address"),
         pytest.param({"gift": item(price=None)}, id="no price"),
     ],
 )
