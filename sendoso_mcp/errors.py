@@ -146,7 +146,8 @@ class NotFound(Refused):
 
     def __init__(self, what: str | None = None) -> None:
         super().__init__(
-            f"Sendoso does not know {what} (HTTP 404). Check the id; if it knows no id, SENDOSO_BASE_URL."
+            f"Sendoso does not know {what} (HTTP 404). "
+            "Check the id; if every id is unknown, check SENDOSO_BASE_URL."
             if what
             else "There is no such address at Sendoso (HTTP 404). Check SENDOSO_BASE_URL."
         )

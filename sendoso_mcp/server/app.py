@@ -18,6 +18,7 @@ from pydantic import AnyUrl, ValidationError
 from sendoso_mcp import __version__
 from sendoso_mcp.errors import SendosoError, SettingsError, Unsettled
 from sendoso_mcp.server.answers import finish, with_note
+from sendoso_mcp.server.completions import add_completions
 from sendoso_mcp.server.hygiene import clean, clean_line
 from sendoso_mcp.server.instructions import instructions
 from sendoso_mcp.server.prompts import add_prompts
@@ -64,6 +65,7 @@ def build_server(
     server = _GiftServer(specs, services, lifespan=lifespan)
     add_resources(server, services)
     add_prompts(server, {spec.name for spec in specs})
+    add_completions(server, services)
     return server
 
 

@@ -7,8 +7,14 @@ from typing import Any
 
 import pytest
 from mcp import MCPError
-from mcp_types import INVALID_PARAMS, TextContent, TextResourceContents
-from support import ERAS, SARAH, Chat, chat
+from mcp_types import (
+    INVALID_PARAMS,
+    PromptReference,
+    ResourceTemplateReference,
+    TextContent,
+    TextResourceContents,
+)
+from support import EGIFT, ERAS, SARAH, Chat, chat
 
 from sendoso_mcp.sandbox import Fault, create_sandbox
 from sendoso_mcp.server.services import SANDBOX_NOTE
@@ -105,3 +111,39 @@ async def test_a_prompt_that_cannot_be_rendered_says_why(mode: str, name: str, w
         with pytest.raises(MCPError, match=word) as caught:
             await connected.client.get_prompt(name, {})
         assert caught.value.error.code == INVALID_PARAMS
+
+
+RECIPIENT = PromptReference(type="ref/prompt", name="draft_gift")
+GIFT = ResourceTemplateReference(type="ref/resource", uri="sendoso://inventory/{item_id}")
+PERSON = ResourceTemplateReference(type="ref/resource", uri="sendoso://recipients/{recipient_id}")
+
+
+@ERAS
+@pytest.mark.parametrize(
+    ("ref", "name", "typed", "expected"),
+    [
+        (RECIPIENT, "recipient", "sarah j", "Sarah Johnson"),
+        (PERSON, "recipient_id", "sarah j", SARAH),
+        (GIFT, "item_id", "coffeehouse_egift", EGIFT),
+    ],
+)
+async def test_arguments_are_completed(mode: str, ref: Any, name: str, typed: str, expected: str) -> None:
+    async with chat(create_sandbox(), mode=mode) as connected:
+        found = await connected.client.complete(ref, {"name": name, "value": typed})
+    assert expected in found.completion.values
+    assert len(found.completion.values) <= 20
+
+
+@pytest.mark.parametrize(("name", "typed"), [("recipient", ""), ("recipient", "zz"), ("occasion", "birth")])
+async def test_nothing_to_go_by_completes_to_nothing(name: str, typed: str) -> None:
+    async with chat(create_sandbox()) as connected:
+        found = await connected.client.complete(RECIPIENT, {"name": name, "value": typed})
+    assert found.completion.values == []
+
+
+async def test_a_completion_does_not_fail_with_sendoso() -> None:
+    sandbox = create_sandbox()
+    sandbox.faults.append(Fault("GET", "/recipients", status=500))
+    async with chat(sandbox) as connected:
+        found = await connected.client.complete(RECIPIENT, {"name": "recipient", "value": "sarah"})
+    assert found.completion.values == []

@@ -77,10 +77,10 @@ async def create_send(
         guard.decline(question, idempotency_key)
         return _not_now("person_declined")
     current = await still_holds(ctx, plan)
-    if current is None:
-        return _not_now("facts_changed")
-    if current.verdict.effect is Effect.DENY:
-        return _denied(current.verdict)
+    if current is None or current.verdict.effect is Effect.DENY:
+        # The yes is used up: it must not order later, when nobody thinks of it any more.
+        guard.dismiss(question)
+        return _not_now("facts_changed") if current is None else _denied(current.verdict)
     approval = Approval.of(current.quote, question=question.number, rung="chat_form")
     return _settled(await guard.send(current.quote, approval, idempotency_key))
 
