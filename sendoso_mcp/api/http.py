@@ -67,18 +67,25 @@ async def _body(response: httpx.Response) -> bytes:
     Raises:
         UnreadableAnswer: it is too large, or packed in a way that was not asked for.
     """
-    packing = response.headers.get("content-encoding", "identity").strip().lower()
-    if packing not in ("identity", "gzip"):
+    packings = [name.strip().lower() for name in response.headers.get("content-encoding", "").split(",")]
+    packings = [name for name in packings if name not in ("", "identity")]
+    if packings not in ([], ["gzip"], ["x-gzip"]):
         raise UnreadableAnswer("packed in a way that was not asked for")
-    unpacker = zlib.decompressobj(wbits=31) if packing == "gzip" else None
+    unpacker = zlib.decompressobj(wbits=31) if packings else None
     content = bytearray()
+    received = 0
     async for chunk in response.aiter_raw():
+        received += len(chunk)
         try:
             content += unpacker.decompress(chunk, MAX_BODY + 1 - len(content)) if unpacker else chunk
         except zlib.error:
             raise UnreadableAnswer("packed data that cannot be unpacked") from None
-        if len(content) > MAX_BODY:
+        if max(received, len(content)) > MAX_BODY:
             raise UnreadableAnswer(f"more than {MAX_BODY // 1024**2} MiB")
+        if unpacker and unpacker.unused_data:
+            raise UnreadableAnswer("packed data with something behind it")
+    if unpacker and received and not unpacker.eof:
+        raise UnreadableAnswer("packed data that is cut off")
     return bytes(content)
 
 
@@ -231,7 +238,13 @@ class HttpClient:
         query = {name: value for name, value in (params or {}).items() if value is not None}
         request = self._open().stream(method, self._base_url + path, params=query or None, json=body)
         async with request as response:
-            return response, await _body(response)
+            try:
+                return response, await _body(response)
+            except UnreadableAnswer:
+                if response.is_success:
+                    raise
+                # What a refusal says does not matter as much as that it is one.
+                return response, b""
 
     async def _pause(self, attempt: int, asked: float | None) -> None:
         timing = self._timing

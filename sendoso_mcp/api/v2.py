@@ -110,10 +110,11 @@ class SendosoV2:
         }
         answer = await self._http.write("POST", "/sends", _given(body))
         send = _noun(Send, answer)
-        if answer.get("error") or answer.get("errors") or answer.get("success") is False:
+        refused = str(answer.get("success")).lower() == "false"
+        if answer.get("error") or answer.get("errors") or refused:
             raise UnreadableAnswer("a new send that speaks of an error")
-        if send.status in (SendStatus.FAILED, SendStatus.CANCELLED):
-            raise UnreadableAnswer(f"a new send that is {send.status}")
+        if str(answer.get("status")).strip().lower() in _OVER:
+            raise UnreadableAnswer("a new send that is over already")
         recipient_id, item_id = send.recipient and send.recipient.id, send.item and send.item.id
         if recipient_id not in (None, order.recipient.id) or item_id not in (None, order.item.id):
             raise UnreadableAnswer("a new send of another gift, or to somebody else")
@@ -161,6 +162,9 @@ def _segment(argument: str, value: str) -> str:
     except ValueError as error:
         raise BadArgument(f"{argument}: {error}.") from error
 
+
+# Statuses, the contract's and likely others, that no send which was just ordered can have.
+_OVER = frozenset({"failed", "cancelled", "canceled", "rejected", "declined", "refused", "error"})
 
 R = TypeVar("R", Recipient, Send)
 

@@ -21,6 +21,8 @@ LOAD_DEADLINE = 60.0
 
 _KNOWN_UNKNOWN = 15.0
 """Seconds for which a gift that was not there is taken to be still not there."""
+_JUST_READ = 2.0
+"""Seconds for which a price that was read is as good as one read now."""
 _MAX_PAGES = 2_000
 _PARALLEL = 5
 
@@ -68,19 +70,28 @@ class Catalog:
             check_id(item_id)
         except ValueError as error:
             raise BadArgument(f"item_id: {error}.") from error
-        number = self._loaded.page_of.get(item_id) if self._loaded else None
-        if number is not None:
-            page = await self._sendoso.list_inventory(page=number, per_page=PER_PAGE)
-            if item := _pick(page.items, item_id):
-                return item
+        if item := await self._read_again(item_id):
+            return item
         # Never seen, or gifts were added or removed and it slid to another page. Who guesses ids does not
         # make us read everything each time.
-        loaded = await self._load(older_than=self._now() - (_KNOWN_UNKNOWN if number is None else 0))
-        if item := _pick(loaded.items, item_id):
+        known = self._loaded is not None and item_id in self._loaded.page_of
+        loaded = await self._load(older_than=self._now() - (0 if known else _KNOWN_UNKNOWN))
+        if self._now() - loaded.at > _JUST_READ:
+            # We joined a load that began a while ago.
+            if item := await self._read_again(item_id):
+                return item
+        elif item := _pick(loaded.items, item_id):
             return item
         raise BadArgument(
             f"item_id: there is no gift {item_id} in the inventory. Use an id from search_inventory."
         )
+
+    async def _read_again(self, item_id: str) -> InventoryItem | None:
+        """The gift as its page has it now; None if its page is not known, or has it no more."""
+        number = self._loaded.page_of.get(item_id) if self._loaded else None
+        if number is None:
+            return None
+        return _pick((await self._sendoso.list_inventory(page=number, per_page=PER_PAGE)).items, item_id)
 
     async def _fresh_enough(self) -> _Loaded:
         loaded = self._loaded

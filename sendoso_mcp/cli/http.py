@@ -85,6 +85,8 @@ async def serve_http(app: ASGIApp, host: str, port: int, stopper: Stopper) -> No
 
         def stop() -> None:
             uvicorn_server.should_exit = True
+            # It logs every request that is cut off now as an error, with a traceback.
+            logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
 
         stopper.on_stop(stop)
         shown = f"[{host}]" if ":" in host else host

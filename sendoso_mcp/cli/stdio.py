@@ -12,11 +12,18 @@ from contextlib import contextmanager, suppress
 from mcp.server.mcpserver import MCPServer
 
 from sendoso_mcp.cli.stopping import Stopper
+from sendoso_mcp.errors import SettingsError
 from sendoso_mcp.server.services import Services
 
 
 async def serve_stdio(server: MCPServer[Services], stopper: Stopper) -> None:
-    """Serves one client until its end of input, or until it is stopped."""
+    """Serves one client until its end of input, or until it is stopped.
+
+    Raises:
+        SettingsError: standard input or output is closed.
+    """
+    if sys.stdin is None or sys.stdout is None:
+        raise SettingsError("The stdio transport needs standard input and output, and one of them is closed.")
     if sys.platform == "win32":
         await server.run_stdio_async()
         return

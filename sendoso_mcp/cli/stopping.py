@@ -14,7 +14,7 @@ import anyio
 
 log = logging.getLogger(__name__)
 
-_LAST_RESORT = 45.0
+LAST_RESORT = 45.0
 """Seconds after which a process that was told to stop ends whatever it hangs on; an order has 30."""
 
 
@@ -47,16 +47,17 @@ async def stop_on_signal() -> AsyncIterator[Stopper]:
         return
 
     # A client that never reads its output keeps a thread of the SDK writing for ever.
-    last_resort = threading.Timer(_LAST_RESORT, os._exit, (1,))
+    last_resort = threading.Timer(LAST_RESORT, os._exit, (1,))
     last_resort.daemon = True
 
     async def watch() -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
             ready.set()
             async for _ in signals:
-                log.info("stopping")
+                # First of all: even the log may be a pipe that nobody reads.
                 if not stopper.requested:
                     last_resort.start()
+                log.info("stopping")
                 stopper.stop()
 
     ready = anyio.Event()

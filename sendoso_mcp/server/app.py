@@ -25,6 +25,7 @@ from sendoso_mcp.server.prompts import add_prompts
 from sendoso_mcp.server.resources import add_resources
 from sendoso_mcp.server.services import Services
 from sendoso_mcp.server.tools import TOOLS, ToolSpec
+from sendoso_mcp.spending.approval import ANSWER_WITHIN
 
 # "Input should be", "String should have": the sentence is about the argument that is named before it.
 _PYDANTIC = re.compile(r"^(?:\w+ )?should ")
@@ -69,10 +70,6 @@ def build_server(
     return server
 
 
-_ANSWER_WITHIN = 24 * 3600.0
-"""Seconds for which a question can be answered where the client keeps it (2026-07-28)."""
-
-
 class _GiftServer(MCPServer[Services]):
     """An MCP server whose answers are clean, compact and honest about the sandbox."""
 
@@ -88,7 +85,7 @@ class _GiftServer(MCPServer[Services]):
             version=__version__,
             website_url="https://developer.sendoso.com/",
             instructions=instructions(self._specs, sandbox=services.sandbox),
-            request_state_security=RequestStateSecurity.ephemeral(ttl=_ANSWER_WITHIN),
+            request_state_security=RequestStateSecurity.ephemeral(ttl=ANSWER_WITHIN),
             tools=tools,
             **options,
         )

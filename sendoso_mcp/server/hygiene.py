@@ -10,8 +10,11 @@ _KEPT_CONTROLS = frozenset("\n\t")
 # Invisible characters that Unicode does not class as format characters (Cf).
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u180b\u180c\u180d\u180f\u17b4\u17b5")
 # What looks like the quotation mark that would end a quoted text, and what a client may take for markup.
-_QUOTES = frozenset('"\uff02\u201e\u201a\u275d\u275e\u275b\u275c\u301d\u301e\u301f\u2033\u2036\u02ba\u02ee')
-_PLAIN = {"<": "(", ">": ")", "[": "(", "]": ")", "`": "'"}
+_QUOTES = frozenset(
+    '"\uff02\u201e\u201a\u275d\u275e\u275b\u275c\u301d\u301e\u301f\u3003\u2033\u2036\u02ba\u02ee\u05f4'
+)
+_PLAIN = {"<": "(", ">": ")", "[": "(", "]": ")", "`": "'", "*": "·", "~": "-", "|": "/"}
+_ENTITY = re.compile(r"&(?=#|\w+;)")
 _SELECTORS = re.compile("[\ufe0e\ufe0f]{2,}")
 LONGEST = 2_000
 """Characters: no field of Sendoso's contract is meant to be longer."""
@@ -37,7 +40,7 @@ def clean_line(text: str, *, longest: int) -> str:
 
 def quoted(text: str, *, longest: int = 120) -> str:
     """One line set apart by quotation marks that it cannot close itself, and without markup or links."""
-    line = clean_line(text, longest=longest)
+    line = _ENTITY.sub("& ", clean_line(text, longest=longest)).replace("://", ": //")
     inner = "".join("'" if _quotes(char) else _PLAIN.get(char, char) for char in line)
     return f'"{inner}"'
 

@@ -16,6 +16,7 @@ from mcp.server.mcpserver import Context, Elicit, Resolve
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
 
+from sendoso_mcp.errors import SendosoError
 from sendoso_mcp.models import CrmType, ItemType
 from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message, RecipientId
 from sendoso_mcp.server.hygiene import quoted
@@ -26,7 +27,7 @@ from sendoso_mcp.spending.policy import Effect, Verdict, judge, usd
 from sendoso_mcp.spending.quote import Quote, SendRequest
 
 SEND = "Send it"
-_EMAIL = re.compile(r"[A-Za-z0-9.!#$%*+/=?^_{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
+_EMAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}@[A-Za-z0-9.-]{1,253}")
 
 
 class Confirmation(BaseModel):
@@ -82,14 +83,25 @@ async def plan_send(
         SendosoError: something could not be looked up, or the key belongs to another send.
     """
     request = SendRequest(recipient_id, item_id, message or None, scheduled_date, crm_id, crm_type)
-    if idempotency_key is not None:
-        earlier = await services_of(ctx).guard.recall(idempotency_key, request)
-        if earlier is not None:
-            return Repeat(earlier)
-    plan = await look_up(ctx, request)
+    guard = services_of(ctx).guard
+
+    async def before() -> Repeat | None:
+        earlier = await guard.recall(idempotency_key, request) if idempotency_key is not None else None
+        return None if earlier is None else Repeat(earlier)
+
+    if repeat := await before():
+        return repeat
+    try:
+        plan = await look_up(ctx, request)
+    except SendosoError:
+        # Meanwhile another call with the key may have ordered: then that is the answer, not this error.
+        if repeat := await before():
+            return repeat
+        raise
     if plan.verdict.effect is not Effect.ASK or not can_ask(ctx):
         return plan
-    return replace(plan, question=services_of(ctx).guard.question(plan.quote, idempotency_key))
+    answering = _asks_in_rounds(ctx) and ctx.request_state is not None
+    return replace(plan, question=guard.question(plan.quote, idempotency_key, answering=answering))
 
 
 async def ask_person(
@@ -109,7 +121,12 @@ def can_ask(ctx: Context[Services]) -> bool:
     if elicitation is None or (elicitation.form is None and elicitation.url is not None):
         return False
     # Before 2026-07-28 the question is a request of its own, which not every connection can carry.
-    return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS or ctx.session.can_send_request
+    return _asks_in_rounds(ctx) or ctx.session.can_send_request
+
+
+def _asks_in_rounds(ctx: Context[Services]) -> bool:
+    """Whether the question goes back as a result and the answer comes with a second call (2026-07-28)."""
+    return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
 
 
 def put(question: Question, notes: Iterable[str], *, sandbox: bool) -> str:
@@ -149,8 +166,8 @@ async def still_holds(ctx: Context[Services], plan: Plan) -> Plan | None:
     Raises:
         SendosoError: something could not be looked up again.
     """
-    if ctx.request_state is not None:
-        # Asked in rounds: everything was looked up in this very round.
+    if _asks_in_rounds(ctx):
+        # Everything was looked up in this very round, the one with the answer.
         return plan
     current = await look_up(ctx, plan.quote.request)
     return replace(current, question=plan.question) if current.quote.digest == plan.quote.digest else None

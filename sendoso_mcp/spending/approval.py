@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sendoso_mcp.spending.quote import Quote
+
+ANSWER_WITHIN = 24 * 3600.0
+"""Seconds for which a question can be answered."""
+RENEWED_AFTER = 60.0
+"""Seconds after which the same wish, made again, is a new question and the old one void."""
+
+_Wish = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +41,14 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a person is asked about, under a number. It is put in the same words until it is answered."""
+    """What a person is asked about, under a number. It is put in the same words until it is answered.
+
+    `put_at` is in seconds on the register's clock.
+    """
 
     number: str
     quote: Quote
+    put_at: float
 
 
 class Questions:
@@ -44,24 +58,38 @@ class Questions:
     no state). The number is part of the question, so once it is answered, the same wish is another question.
     """
 
-    def __init__(self) -> None:
-        self._open: dict[tuple[str, str | None], Question] = {}
+    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._open: dict[_Wish, Question] = {}
+        self._wishes: dict[str, _Wish] = {}
 
-    def about(self, quote: Quote, key: str | None) -> Question:
+    def about(self, quote: Quote, key: str | None, *, answering: bool = False) -> Question:
         """The open question about this wish (and idempotency key), or a new one.
 
-        A question whose facts are no longer true is replaced. The team's budget is none of them: it moves
-        with every colleague's gift, and is looked at again before an order.
+        A question whose facts are no longer true is replaced. The team's budget is none of them while the
+        question is being answered: it moves with every colleague's gift, and is looked at again before an
+        order. Asked anew after a while, a question is a new one with the budget of then.
         """
+        self._forget()
         wish = (quote.request.digest, key)
         question = self._open.get(wish)
-        if question is None or question.quote.digest != quote.digest:
-            question = self._open[wish] = Question(secrets.token_hex(4), quote)
+        stale = question is not None and not answering and self._now() - question.put_at > RENEWED_AFTER
+        if question is None or stale or question.quote.digest != quote.digest:
+            if question is not None:
+                self.close(question.number)
+            question = self._open[wish] = Question(secrets.token_hex(4), quote, self._now())
+            self._wishes[question.number] = wish
         return question
 
     def close(self, number: str) -> Question | None:
         """Takes the answer to a question: gives the question once, then None."""
-        for wish, question in self._open.items():
-            if question.number == number:
-                return self._open.pop(wish)
-        return None
+        wish = self._wishes.pop(number, None)
+        return None if wish is None else self._open.pop(wish)
+
+    def _forget(self) -> None:
+        """Drops the questions that nobody can answer any more; the oldest come first."""
+        for question in list(itertools.takewhile(self._is_over, self._open.values())):
+            self.close(question.number)
+
+    def _is_over(self, question: Question) -> bool:
+        return self._now() - question.put_at > ANSWER_WITHIN

@@ -114,20 +114,36 @@ class Guard:
         )
         return Quote(request=request, order=order, budget=budget)
 
-    def question(self, quote: Quote, key: str | None) -> Question:
-        """The question to ask about this wish; the same until it is answered or its facts change."""
-        return self._questions.about(quote, key)
+    def question(self, quote: Quote, key: str | None, *, answering: bool = False) -> Question:
+        """The question to ask about this wish; see `Questions.about`."""
+        return self._questions.about(quote, key, answering=answering)
 
-    def decline(self, question: Question, key: str | None) -> None:
-        """Takes a no: a yes to the same question is too late, and the key stays declined."""
-        if self._questions.close(question.number) and key is not None:
+    async def decline(self, question: Question, key: str | None) -> Settlement | None:
+        """Takes a no: a yes to the same question is too late, and the key stays declined.
+
+        If a yes came first, what became of it.
+        """
+        if self._questions.close(question.number) is None:
+            return await self._answer_to(question)
+        if key is not None:
             intent = self._intents[key] = _Intent(question.quote.request)
             intent.settlement = Settlement(State.DECLINED)
             intent.settled.set()
+        return None
 
-    def dismiss(self, question: Question) -> None:
-        """Takes the question back unanswered: an answer to it is too late, but it may be asked again."""
-        self._questions.close(question.number)
+    async def dismiss(self, question: Question) -> Settlement | None:
+        """Takes the question back unanswered: an answer to it is too late, but it may be asked again.
+
+        If a yes came first, what became of it.
+        """
+        return await self._answer_to(question) if self._questions.close(question.number) is None else None
+
+    async def _answer_to(self, question: Question) -> Settlement | None:
+        intent = self._answered.get(question.number)
+        if intent is None:
+            return None
+        await intent.settled.wait()
+        return intent.settlement
 
     async def cancel(self, send_id: str) -> None:
         """Cancels a send: exactly one request, which goes on even if the caller is cancelled.
@@ -192,7 +208,7 @@ class Guard:
             return answered.settlement
         question = self._questions.close(approval.question)
         if question is None or not approval.covers(question.quote):
-            raise BadArgument("That question was answered before. Call create_send again to ask anew.")
+            raise BadArgument("That question is no longer open. Call create_send again to ask anew.")
         intent = _Intent(quote.request)
         self._tasks.start_soon(self._dispatch, intent, quote.order, key)
         self._answered[question.number] = intent

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from sendoso_mcp.models import EMAILED_TYPES, SHIPPED_TYPES
 from sendoso_mcp.spending.quote import Quote
 
 
@@ -83,16 +82,16 @@ def _budget(quote: Quote) -> list[Reason]:
 
 def _recipient(quote: Quote) -> list[Reason]:
     recipient = quote.order.recipient
-    shipped = quote.order.item.type in SHIPPED_TYPES
-    if shipped and (recipient.address is None or not recipient.address.street1):
+    by_email = quote.ships_to is None
+    if by_email and not recipient.email:
+        text = "This gift goes by email and the recipient has no email address, so Sendoso may refuse it."
+        return [Reason("no_email", Effect.ASK, text)]
+    if not by_email and (recipient.address is None or not recipient.address.street1):
         text = (
             "This gift is shipped and the recipient has no postal address, so Sendoso may refuse it. No tool "
             "can add one: choose an e-gift or a charity, or a person adds the address in Sendoso."
         )
         return [Reason("no_postal_address", Effect.ASK, text)]
-    if quote.order.item.type in EMAILED_TYPES and not recipient.email:
-        text = "This gift goes by email and the recipient has no email address, so Sendoso may refuse it."
-        return [Reason("no_email", Effect.ASK, text)]
     return []
 
 

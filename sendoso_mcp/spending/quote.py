@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sendoso_mcp.models import SHIPPED_TYPES, CrmType, Order, TeamBudget
+from sendoso_mcp.models import EMAILED_TYPES, CrmType, Order, TeamBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class Quote:
 
     @property
     def ships_to(self) -> str | None:
-        """Where a shipped gift goes, on one line; None for gifts that go by email."""
-        if self.order.item.type not in SHIPPED_TYPES:
+        """Where a gift is shipped, on one line; None for the types that go by email."""
+        if self.order.item.type in EMAILED_TYPES:
             return None
         address = self.order.recipient.address
         return address.line if address else ""

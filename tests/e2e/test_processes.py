@@ -49,9 +49,15 @@ def hear(process: Process) -> dict[str, object]:
     return message
 
 
-@pytest.mark.parametrize(
-    "how", [None, signal.SIGINT, signal.SIGTERM], ids=["end of input", "Ctrl-C", "SIGTERM"]
-)
+ENDS = {
+    "end of input": None,
+    "Ctrl-C": signal.SIGINT,
+    "SIGTERM": signal.SIGTERM,
+    "a closed terminal": signal.SIGHUP,
+}
+
+
+@pytest.mark.parametrize("how", ENDS.values(), ids=ENDS)
 def test_over_stdio_only_protocol_is_printed_and_every_end_is_clean(start: Start, how: int | None) -> None:
     process = start(SENDOSO_LOG_LEVEL="DEBUG")
     say(process, "this is not JSON\n")

@@ -8,10 +8,14 @@ from typing import Any
 
 import anyio
 import pytest
+from mcp import Client
 from mcp_types import ElicitResult, ErrorData, InputRequiredResult
 from support import EGIFT, ERAS, NO, SARAH, YES, Person, chat, sends
 
 from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
+from sendoso_mcp.server.app import build_server
+from sendoso_mcp.server.services import open_services
+from sendoso_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -276,7 +280,7 @@ async def test_what_is_shown_is_what_is_sent(sandbox: Sandbox) -> None:
     placed, _ = sandbox.world.send(done["send_id"])
     assert placed.message == 'Thanks!"\nPrice: 0.00 USD https://evil.example'
     shown = next(line for line in person.asked[0].splitlines() if line.startswith("Message"))
-    assert shown == 'Message: "Thanks!\' Price: 0.00 USD https://evil.example"'
+    assert shown == 'Message: "Thanks!\' Price: 0.00 USD https: //evil.example"'
     assert sum(line.startswith("Price:") for line in person.asked[0].splitlines()) == 1
 
 
@@ -318,7 +322,10 @@ async def test_one_answer_sent_again_and_again_buys_one_gift(sandbox: Sandbox, k
         assert sends(sandbox) == before + 1
 
 
-async def test_a_yes_sent_after_a_no_to_the_same_question_orders_nothing(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("refusal", [NO, ElicitResult(action="decline"), ElicitResult(action="cancel")])
+async def test_a_yes_sent_after_a_no_to_the_same_question_orders_nothing(
+    sandbox: Sandbox, refusal: ElicitResult
+) -> None:
     before = sends(sandbox)
     async with chat(sandbox, person=Person()) as connected:
         call = partial(connected.client.session.call_tool, "create_send", order(), allow_input_required=True)
@@ -326,7 +333,7 @@ async def test_a_yes_sent_after_a_no_to_the_same_question_orders_nothing(sandbox
         assert isinstance(asked, InputRequiredResult)
         assert asked.input_requests is not None
         (question,) = asked.input_requests
-        await call(input_responses={question: NO}, request_state=asked.request_state)
+        await call(input_responses={question: refusal}, request_state=asked.request_state)
         again = await call(input_responses={question: YES}, request_state=asked.request_state)
     assert isinstance(again, InputRequiredResult)
     assert sends(sandbox) == before
@@ -457,4 +464,55 @@ async def test_a_no_after_a_yes_to_the_same_key_is_told_the_truth(sandbox: Sandb
             calls.start_soon(call)
             calls.start_soon(call)
     assert outcomes == ["sent", "sent"]
+    assert sends(sandbox) == before + 1
+
+
+async def test_a_client_that_mixes_the_eras_gets_no_stale_price(sandbox: Sandbox) -> None:
+    """A state from a session of 2026-07-28, sent along by a session of before, does not stand for rounds."""
+    before, person = sends(sandbox), Person()
+    async with open_services(Settings(), sandbox=sandbox.app) as services:
+        server = build_server(services)
+        async with Client(server, elicitation_callback=Person()) as modern:
+            asked = await modern.session.call_tool("create_send", order(), allow_input_required=True)
+        assert isinstance(asked, InputRequiredResult)
+        person.before = partial(raise_price, sandbox, EGIFT)
+        async with Client(server, mode="legacy", elicitation_callback=person) as legacy:
+            done = await legacy.session.call_tool(
+                "create_send", order(), request_state=asked.request_state, allow_input_required=True
+            )
+    assert "facts_changed" in done.model_dump_json()
+    assert sends(sandbox) == before
+
+
+@ERAS
+async def test_a_key_whose_gift_was_ordered_meanwhile_is_told_so(sandbox: Sandbox, mode: str) -> None:
+    """The second call looks up slowly; the first one orders, and leaves too little for a second gift."""
+    held, may_go, inner = anyio.Event(), anyio.Event(), sandbox.app
+    outcomes: list[dict[str, Any]] = []
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/teams/budget" and outcomes == [] and held_next:
+            held_next.clear()
+            held.set()
+            await may_go.wait()
+        await inner(scope, receive, send)
+
+    held_next: list[bool] = []
+    slowed = Sandbox(slow, sandbox.world, sandbox.clock, sandbox.faults)
+    before, left = sends(sandbox), sandbox.world.budget().remaining
+    total = sandbox.world.team.total_budget
+    sandbox.world.team = replace(sandbox.world.team, total_budget=total - left + 30)
+    async with chat(slowed, mode=mode, person=Person()) as connected:
+
+        async def second() -> None:
+            outcomes.append(await connected.call("create_send", **order(idempotency_key="k")))
+
+        async with anyio.create_task_group() as calls:
+            held_next.append(True)
+            calls.start_soon(second)
+            await held.wait()
+            first = await connected.call("create_send", **order(idempotency_key="k"))
+            may_go.set()
+    assert first["outcome"] == "sent"
+    assert [outcome["outcome"] for outcome in outcomes] == ["sent"]
     assert sends(sandbox) == before + 1

@@ -61,28 +61,34 @@ async def create_send(
     """Sends a gift."""
     if isinstance(plan, Repeat):
         return _settled(plan.settlement)
+    guard, request = services_of(ctx).guard, plan.quote.request
+    if idempotency_key and (earlier := await guard.recall(idempotency_key, request)) is not None:
+        # While this call was looked up or asked about, another one with the key was answered.
+        return _settled(earlier)
     if plan.verdict.effect is Effect.DENY:
         return _denied(plan.verdict)
-    question, guard = plan.question, services_of(ctx).guard
+    question = plan.question
     if question is None or (isinstance(answer, AcceptedElicitation) and isinstance(answer.data, NotAsked)):
         return _not_now("client_cannot_ask")
-    request = plan.quote.request
-    if idempotency_key and (earlier := await guard.recall(idempotency_key, request)) is not None:
-        # While this question was open, another call with the key was answered.
-        return _settled(earlier)
     if isinstance(answer, CancelledElicitation):
-        guard.dismiss(question)
-        return _not_now("person_dismissed")
+        return _settled_or(await guard.dismiss(question), _not_now("person_dismissed"))
     if not isinstance(answer, AcceptedElicitation) or answer.data != Confirmation(decision=SEND):
-        guard.decline(question, idempotency_key)
-        return _not_now("person_declined")
+        return _settled_or(await guard.decline(question, idempotency_key), _not_now("person_declined"))
     current = await still_holds(ctx, plan)
     if current is None or current.verdict.effect is Effect.DENY:
         # The yes is used up: it must not order later, when nobody thinks of it any more.
-        guard.dismiss(question)
-        return _not_now("facts_changed") if current is None else _denied(current.verdict)
+        outcome = _not_now("facts_changed") if current is None else _denied(current.verdict)
+        earlier = await guard.dismiss(question)
+        if earlier is None and idempotency_key:
+            earlier = await guard.recall(idempotency_key, request)
+        return _settled_or(earlier, outcome)
     approval = Approval.of(current.quote, question=question.number, rung="chat_form")
     return _settled(await guard.send(current.quote, approval, idempotency_key))
+
+
+def _settled_or(settlement: Settlement | None, otherwise: SendOutcome) -> SendOutcome:
+    """What became of a yes that came first, if one did."""
+    return otherwise if settlement is None else _settled(settlement)
 
 
 _NOT_NOW = {

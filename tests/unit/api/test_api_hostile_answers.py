@@ -14,7 +14,7 @@ from api_kit import BASE, ORDER, opened
 
 from sendoso_mcp.api.answers import LONGEST_TEXT
 from sendoso_mcp.api.http import MAX_BODY
-from sendoso_mcp.errors import SendosoError, UnreadableAnswer
+from sendoso_mcp.errors import BudgetExceeded, SendosoError, UnreadableAnswer
 
 pytestmark = pytest.mark.anyio
 SENT: dict[str, Any] = {"id": "send_1", "status": "pending", "cost": 28}
@@ -47,6 +47,10 @@ async def test_half_an_emoji_in_one_person_does_not_spoil_the_list() -> None:
     "answer",
     [
         {**SENT, "success": False},
+        {**SENT, "success": "false"},
+        {**SENT, "status": "Failed"},
+        {**SENT, "status": "rejected"},
+        {**SENT, "status": "canceled"},
         {**SENT, "error": "declined"},
         {**SENT, "errors": ["declined"]},
         {**SENT, "status": "failed"},
@@ -134,3 +138,49 @@ async def test_a_small_answer_cannot_unpack_to_a_huge_one() -> None:
 async def test_packed_garbage_is_unreadable() -> None:
     with pytest.raises(SendosoError):
         await budget_packed(b"no gzip at all", "gzip")
+
+
+@pytest.mark.parametrize("packing", ["GZIP", "x-gzip", "identity, gzip", "gzip,", " gzip "])
+async def test_gzip_by_its_other_names_is_unpacked(packing: str) -> None:
+    assert (await budget_packed(gzip.compress(b'{"remaining": 5}'), packing)).remaining == 5
+
+
+@pytest.mark.parametrize("packing", ["", "identity", ","])
+async def test_what_is_not_packed_is_read(packing: str) -> None:
+    assert (await budget_packed(b'{"remaining": 5}', packing)).remaining == 5
+
+
+async def test_a_cut_off_package_is_no_answer() -> None:
+    with pytest.raises(UnreadableAnswer):
+        await budget_packed(gzip.compress(b'{"remaining": 5}')[:10], "gzip")
+
+
+async def test_what_stands_behind_a_package_is_not_read() -> None:
+    with pytest.raises(UnreadableAnswer):
+        await budget_packed(gzip.compress(b'{"remaining": 5}') + b"junk" * 1000, "gzip")
+
+
+async def cancelled(body: bytes, **headers: str) -> None:
+    with respx.mock(base_url=BASE) as upstream:
+        upstream.delete("/sends/send_1").mock(
+            httpx.Response(200, stream=httpx.ByteStream(body), headers=headers)
+        )
+        async with opened() as sendoso:
+            await sendoso.cancel_send("send_1")
+
+
+@pytest.mark.parametrize("body", [b"<html>Sign in</html>", gzip.compress(b"{}")[:10]])
+async def test_a_cancellation_needs_an_answer_that_can_be_sendosos(body: bytes) -> None:
+    packed = {} if body.startswith(b"<") else {"Content-Encoding": "gzip"}
+    with pytest.raises(UnreadableAnswer):
+        await cancelled(body, **packed)
+
+
+async def test_a_refusal_is_one_however_it_is_packed() -> None:
+    with respx.mock(base_url=BASE) as upstream:
+        upstream.post("/sends").mock(
+            httpx.Response(402, stream=httpx.ByteStream(b"?"), headers={"Content-Encoding": "zstd"})
+        )
+        async with opened() as sendoso:
+            with pytest.raises(BudgetExceeded):
+                await sendoso.place_order(ORDER)

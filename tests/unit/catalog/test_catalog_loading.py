@@ -366,7 +366,7 @@ async def test_a_catalogue_that_does_not_end_is_given_up(monkeypatch: pytest.Mon
         await anyio.sleep_forever()
 
     shelf.while_reading = hang
-    with pytest.raises(Timeout):
+    with anyio.fail_after(5), pytest.raises(Timeout):
         await catalog_of(shelf).items()
 
 

@@ -29,7 +29,7 @@ from sendoso_mcp.errors import (
     ValidationFailed,
 )
 from sendoso_mcp.models import Send
-from sendoso_mcp.spending.approval import Approval, Questions
+from sendoso_mcp.spending.approval import ANSWER_WITHIN, RENEWED_AFTER, Approval, Questions
 from sendoso_mcp.spending.guard import Guard, Settlement, State
 from sendoso_mcp.spending.quote import Quote
 
@@ -492,7 +492,7 @@ async def test_a_yes_after_a_no_to_the_same_question_orders_nothing() -> None:
     async with anyio.create_task_group() as tasks:
         guard = guard_of(sendoso, tasks)
         answer = yes(guard, to)
-        guard.decline(guard.question(to, None), None)
+        await guard.decline(guard.question(to, None), None)
         assert isinstance(await error_of(guard.send(to, answer)), BadArgument)
         assert not sendoso.orders
         await guard.send(to, yes(guard, to))
@@ -504,7 +504,7 @@ async def test_a_key_that_was_declined_stays_declined() -> None:
     async with anyio.create_task_group() as tasks:
         guard = guard_of(sendoso, tasks)
         answer = yes(guard, to, "k")
-        guard.decline(guard.question(to, "k"), "k")
+        await guard.decline(guard.question(to, "k"), "k")
         assert (await guard.send(to, answer, "k")).state is State.DECLINED
         assert (await guard.send(to, yes(guard, to, "k"), "k")).state is State.DECLINED
     assert not sendoso.orders
@@ -516,7 +516,8 @@ async def test_a_no_that_comes_after_the_yes_changes_nothing() -> None:
         guard = guard_of(sendoso, tasks)
         question = guard.question(to, "k")
         sent = await guard.send(to, yes(guard, to, "k"), "k")
-        guard.decline(question, "k")
+        assert await guard.decline(question, "k") is sent
+        assert await guard.dismiss(question) is sent
         assert await guard.recall("k", to.request) is sent
 
 
@@ -525,7 +526,7 @@ async def test_a_dismissed_question_is_asked_anew() -> None:
     async with anyio.create_task_group() as tasks:
         guard = guard_of(sendoso, tasks)
         answer = yes(guard, to, "k")
-        guard.dismiss(guard.question(to, "k"))
+        await guard.dismiss(guard.question(to, "k"))
         assert isinstance(await error_of(guard.send(to, answer, "k")), BadArgument)
         assert await guard.recall("k", to.request) is None
 
@@ -594,3 +595,74 @@ async def test_a_yes_to_one_wish_buys_no_other() -> None:
         crossed = Approval.of(other, question=number, rung="chat_form")
         assert isinstance(await error_of(guard.send(other, crossed)), BadArgument)
         assert not sendoso.orders
+
+
+async def test_a_no_that_loses_to_a_yes_on_its_way_waits_to_tell_what_became_of_it() -> None:
+    sendoso, to, told = MemorySendoso(), quote(), []
+    asked, may_go = anyio.Event(), anyio.Event()
+
+    async def wait() -> None:
+        asked.set()
+        await may_go.wait()
+
+    sendoso.before_order = wait
+    async with anyio.create_task_group() as tasks:
+        guard = guard_of(sendoso, tasks)
+        question = guard.question(to, None)
+
+        async def decline() -> None:
+            told.append(await guard.decline(question, None))
+
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(guard.send, to, yes(guard, to))
+            await asked.wait()
+            calls.start_soon(decline)
+            await anyio.lowlevel.checkpoint()
+            assert not told
+            may_go.set()
+    assert [settlement and settlement.state for settlement in told] == [State.CONFIRMED]
+
+
+async def test_a_cancel_goes_on_when_everything_is_cancelled() -> None:
+    sendoso = MemorySendoso()
+    asked, may_go = anyio.Event(), anyio.Event()
+
+    async def wait() -> None:
+        asked.set()
+        await may_go.wait()
+
+    sendoso.before_cancel = wait
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(guard_of(sendoso, tasks).cancel, "send_1")
+        await asked.wait()
+        tasks.cancel_scope.cancel()
+        may_go.set()
+    assert sendoso.cancelled == ["send_1"]
+
+
+class Clock:
+    time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def test_a_question_asked_anew_after_a_while_shows_the_budget_of_then() -> None:
+    clock = Clock()
+    questions = Questions(now=clock)
+    asked = questions.about(quote(left=budget(500)), None)
+    clock.time = RENEWED_AFTER + 1
+    assert questions.about(quote(left=budget(30)), None, answering=True) is asked
+    anew = questions.about(quote(left=budget(30)), None)
+    assert anew.number != asked.number
+    assert anew.quote.budget.remaining == 30
+    assert questions.close(asked.number) is None
+
+
+def test_questions_that_nobody_can_answer_any_more_are_forgotten() -> None:
+    clock = Clock()
+    questions = Questions(now=clock)
+    asked = questions.about(quote(), "old")
+    clock.time = ANSWER_WITHIN + 1
+    questions.about(quote(), "new")
+    assert questions.close(asked.number) is None
