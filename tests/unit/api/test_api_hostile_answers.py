@@ -169,7 +169,9 @@ async def cancelled(body: bytes, **headers: str) -> None:
             await sendoso.cancel_send("send_1")
 
 
-@pytest.mark.parametrize("body", [b"<html>Sign in</html>", gzip.compress(b"{}")[:10]])
+@pytest.mark.parametrize(
+    "body", [b"<html>Sign in</html>", gzip.compress(b"{}")[:10]], ids=["a web page", "a cut package"]
+)
 async def test_a_cancellation_needs_an_answer_that_can_be_sendosos(body: bytes) -> None:
     packed = {} if body.startswith(b"<") else {"Content-Encoding": "gzip"}
     with pytest.raises(UnreadableAnswer):
