@@ -7,6 +7,8 @@ from datetime import date
 from typing import Any
 
 import anyio
+import anyio.abc
+import anyio.lowlevel
 
 from sendoso_mcp.api import Ability
 from sendoso_mcp.models import (
@@ -22,6 +24,8 @@ from sendoso_mcp.models import (
     SendStatus,
     TeamBudget,
 )
+from sendoso_mcp.spending.approval import Approval
+from sendoso_mcp.spending.guard import Guard
 from sendoso_mcp.spending.quote import Quote, SendRequest
 
 REQUEST = SendRequest("rcp_1", "itm_1")
@@ -159,3 +163,19 @@ class MemorySendoso:
 
     async def aclose(self) -> None:
         raise NotImplementedError
+
+
+def guard_of(sendoso: MemorySendoso, tasks: anyio.abc.TaskGroup) -> Guard:
+    return Guard(sendoso, sendoso.find_item, tasks)
+
+
+def raising(error: Exception) -> Callable[[], Awaitable[None]]:
+    async def fail() -> None:
+        await anyio.lowlevel.checkpoint()
+        raise error
+
+    return fail
+
+
+def yes(guard: Guard, to: Quote, key: str | None = None) -> Approval:
+    return Approval.of(to, question=guard.question(to, key).number, rung="chat_form")
