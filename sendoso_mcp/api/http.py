@@ -54,7 +54,7 @@ class Timing:
     read_deadline: float = 25.0
     """For a GET with all its retries."""
     write_deadline: float = 30.0
-    """For a POST or DELETE, from the first byte to the last of the answer."""
+    """For a POST or DELETE, from connecting to the last byte of the answer."""
     backoff: float = 0.3
     """The longest first wait before a retry; it doubles, and a random part of it is waited."""
     longest_wait: float = 8.0
@@ -243,8 +243,8 @@ class HttpClient:
             except UnreadableAnswer:
                 if response.is_success:
                     raise
-                # What a refusal says does not matter as much as that it is one.
-                return response, b""
+                # What a refusal says does not matter as much as that it is one. (Not JSON, and not nothing.)
+                return response, b"?"
 
     async def _pause(self, attempt: int, asked: float | None) -> None:
         timing = self._timing

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from sendoso_mcp.api.answers import Json
 from sendoso_mcp.api.http import HttpClient
 from sendoso_mcp.api.port import Ability
-from sendoso_mcp.errors import BadArgument, UnreadableAnswer
+from sendoso_mcp.errors import BadArgument, Conflict, ServerFault, UnreadableAnswer
 from sendoso_mcp.fields import check_id
 from sendoso_mcp.models import (
     GroupBy,
@@ -108,7 +108,11 @@ class SendosoV2:
             "crm_id": order.crm_id,
             "crm_type": order.crm_type,
         }
-        answer = await self._http.write("POST", "/sends", _given(body))
+        try:
+            answer = await self._http.write("POST", "/sends", _given(body))
+        except Conflict as error:
+            # Not among the answers that an order can get, so it proves nothing about the order.
+            raise ServerFault(409) from error
         send = _noun(Send, answer)
         refused = str(answer.get("success")).lower() == "false"
         if answer.get("error") or answer.get("errors") or refused:

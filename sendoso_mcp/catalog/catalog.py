@@ -57,7 +57,7 @@ class Catalog:
         Raises:
             ApiError: Sendoso could not be read.
         """
-        return (await self._fresh_enough()).items
+        return (await self._load(begun_after=self._now() - MAX_AGE)).items
 
     async def find(self, item_id: str) -> InventoryItem:
         """One gift with its price and availability as they are now: its page is read again.
@@ -75,12 +75,14 @@ class Catalog:
         # Never seen, or gifts were added or removed and it slid to another page. Who guesses ids does not
         # make us read everything each time.
         known = self._loaded is not None and item_id in self._loaded.page_of
-        loaded = await self._load(older_than=self._now() - (0 if known else _KNOWN_UNKNOWN))
+        loaded = await self._load(begun_after=self._now() - (0 if known else _KNOWN_UNKNOWN))
         if self._now() - loaded.at > _JUST_READ:
-            # We joined a load that began a while ago.
+            # It began a while ago: we joined it, or there is much to read.
             if item := await self._read_again(item_id):
                 return item
-        elif item := _pick(loaded.items, item_id):
+            if item_id in loaded.page_of:  # and slid while we read
+                loaded = await self._load(begun_after=self._now())
+        if item := _pick(loaded.items, item_id):
             return item
         raise BadArgument(
             f"item_id: there is no gift {item_id} in the inventory. Use an id from search_inventory."
@@ -93,16 +95,10 @@ class Catalog:
             return None
         return _pick((await self._sendoso.list_inventory(page=number, per_page=PER_PAGE)).items, item_id)
 
-    async def _fresh_enough(self) -> _Loaded:
-        loaded = self._loaded
-        if loaded is not None and self._now() - loaded.at < MAX_AGE:
-            return loaded
-        return await self._load(older_than=self._now() - MAX_AGE)
-
-    async def _load(self, older_than: float) -> _Loaded:
-        """All pages, as read by a load that began after `older_than`: one under way, or a new one."""
+    async def _load(self, begun_after: float) -> _Loaded:
+        """All pages, as read by a load that began after `begun_after`: one under way, or a new one."""
         while True:
-            if self._loaded is not None and self._loaded.at > older_than:
+            if self._loaded is not None and self._loaded.at > begun_after:
                 return self._loaded
             if self._loading is None:
                 return await self._lead()

@@ -71,7 +71,6 @@ class _Story:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._interactive = console.is_terminal and sys.stdin.isatty()
-        self._calls = 0
         self._steps = 0
         self._waited = 0.0
         self._client: Client
@@ -112,7 +111,7 @@ class _Story:
             await self._report()
         seconds = time.perf_counter() - started - self._waited
         self._console.print(
-            f"\n[b green]Done:[/] {self._calls} tool calls in {seconds:.1f} s. Nothing was really sent."
+            f"\n[b green]Done:[/] {self._steps} tool calls in {seconds:.1f} s. Nothing was really sent."
         )
         self._console.print("Next: put it into your chat client; the README has the block to paste.")
 
@@ -204,7 +203,6 @@ class _Story:
         Raises:
             DemoFailed: the tool answered with an error.
         """
-        self._calls += 1
         shown = ", ".join(f"{name}={_short(value)}" for name, value in arguments.items())
         self._steps += 1
         self._console.print(f"\n[b]{self._steps}. {step}[/b]")

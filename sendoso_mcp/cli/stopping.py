@@ -14,8 +14,9 @@ import anyio
 
 log = logging.getLogger(__name__)
 
-LAST_RESORT = 45.0
-"""Seconds after which a process that was told to stop ends whatever it hangs on; an order has 30."""
+LAST_RESORT = 70.0
+"""Seconds after which a process that was told to stop ends whatever it hangs on; a last look-up has 25 of
+them and the order that follows has 30."""
 
 
 class Stopper:
@@ -64,6 +65,8 @@ async def stop_on_signal() -> AsyncIterator[Stopper]:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch)
         await ready.wait()
-        yield stopper
-        last_resort.cancel()
+        try:
+            yield stopper
+        finally:
+            last_resort.cancel()
         tasks.cancel_scope.cancel()

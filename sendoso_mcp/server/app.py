@@ -148,9 +148,8 @@ class _GiftServer(MCPServer[Services]):
         spec = self._specs.get(name)
         not_done = spec.not_done if spec else ""
         cause = error.__cause__
-        defect = isinstance(error, UnexpectedToolError) and not isinstance(cause, SendosoError)
         match cause:
-            case _ if defect:
+            case _ if _is_defect(error):
                 text = _defect(name, spec)
             case Unsettled():
                 text = str(cause)
@@ -175,9 +174,13 @@ class _GiftServer(MCPServer[Services]):
 
 
 def _told(text: str, error: ToolError | MCPError) -> ToolError:
-    # The SDK logs a traceback for this class only: a defect of ours.
-    defect = isinstance(error, UnexpectedToolError) and not isinstance(error.__cause__, SendosoError)
-    return UnexpectedToolError(text) if defect else ToolError(text)
+    # The SDK logs a traceback for this class only.
+    return UnexpectedToolError(text) if _is_defect(error) else ToolError(text)
+
+
+def _is_defect(error: ToolError | MCPError) -> bool:
+    """Whether a tool failed with something that is not meant to be told."""
+    return isinstance(error, UnexpectedToolError) and not isinstance(error.__cause__, SendosoError)
 
 
 def _arguments(error: ValidationError) -> str:

@@ -170,4 +170,4 @@ async def still_holds(ctx: Context[Services], plan: Plan) -> Plan | None:
         # Everything was looked up in this very round, the one with the answer.
         return plan
     current = await look_up(ctx, plan.quote.request)
-    return replace(current, question=plan.question) if current.quote.digest == plan.quote.digest else None
+    return current if current.quote.digest == plan.quote.digest else None

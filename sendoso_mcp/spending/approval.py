@@ -66,9 +66,9 @@ class Questions:
     def about(self, quote: Quote, key: str | None, *, answering: bool = False) -> Question:
         """The open question about this wish (and idempotency key), or a new one.
 
-        A question whose facts are no longer true is replaced. The team's budget is none of them while the
-        question is being answered: it moves with every colleague's gift, and is looked at again before an
-        order. Asked anew after a while, a question is a new one with the budget of then.
+        A question whose facts are no longer true is replaced; the team's budget, which moves with every
+        colleague's gift, is none of them, and is looked at again before an order. A wish that is made again
+        after a while (not one that is being answered) is a new question, with the budget of then.
         """
         self._forget()
         wish = (quote.request.digest, key)

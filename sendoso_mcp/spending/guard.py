@@ -1,4 +1,4 @@
-"""The only door to `place_order`: quotes a send, and orders it once.
+"""The only door to `place_order` and `cancel_send`: quotes a send, orders it once, cancels it.
 
 What a dispatch ends as follows from what the answer proves. A connection that was never made and an
 explicit refusal prove that nothing was ordered; everything else proves nothing and is `UNKNOWN`.
@@ -18,7 +18,6 @@ from anyio.abc import TaskGroup
 from sendoso_mcp.api import Sendoso
 from sendoso_mcp.errors import (
     BadArgument,
-    Conflict,
     NotConnected,
     OutcomeUnknown,
     Refused,
@@ -68,7 +67,7 @@ class _Intent:
 
 
 class Guard:
-    """Quotes and dispatches sends.
+    """Quotes, dispatches and cancels sends.
 
     Args:
         sendoso: where gifts are ordered.
@@ -123,9 +122,11 @@ class Guard:
 
         If a yes came first, what became of it.
         """
-        if self._questions.close(question.number) is None:
-            return await self._answer_to(question)
-        if key is not None:
+        closed = self._questions.close(question.number)
+        if closed is None and (earlier := await self._answer_to(question)) is not None:
+            return earlier
+        # Also if another question about this wish took the place of this one: a no is a no.
+        if key is not None and key not in self._intents:
             intent = self._intents[key] = _Intent(question.quote.request)
             intent.settlement = Settlement(State.DECLINED)
             intent.settled.set()
@@ -200,8 +201,8 @@ class Guard:
             raise ValueError("a send needs an approval of its own quote, and policy's consent")
         if key is not None and (earlier := await self.recall(key, quote.request)) is not None:
             return earlier
-        # No await from here to start_soon: of two calls with one key or one answer, the second finds the
-        # first's intent.
+        # No await on the way from here to the last assignment below: of two calls with one key or one
+        # answer, the second finds the first's intent.
         answered = self._answered.get(approval.question)
         if answered is not None and answered.request.digest == quote.request.digest:
             await answered.settled.wait()
@@ -234,13 +235,10 @@ class Guard:
             return Settlement(State.CONFIRMED, send=await self._sendoso.place_order(order))
         except (NotConnected, SettingsError) as error:
             return Settlement(State.NOT_SENT, error=error)
-        except Conflict as error:
-            # Not among the answers that an order can get, so it proves nothing.
-            return Settlement(State.UNKNOWN, error=error)
         except Refused as error:
             return Settlement(State.REJECTED, error=error)
-        except OutcomeUnknown as error:
-            return Settlement(State.UNKNOWN, error=error)
+        except OutcomeUnknown:
+            return Settlement(State.UNKNOWN)
         except Exception:
             log.exception("an order ended in an unexpected error")
             return Settlement(State.UNKNOWN)

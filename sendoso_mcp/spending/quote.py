@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -25,14 +25,7 @@ class SendRequest:
     @property
     def digest(self) -> str:
         """The same for the same wish, and for no other."""
-        return _digest(
-            self.recipient_id,
-            self.item_id,
-            self.message,
-            self.scheduled_date,
-            self.crm_id,
-            self.crm_type,
-        )
+        return _digest(*astuple(self))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def test_what_hangs_is_ended() -> None:
 
 
 def test_an_order_has_the_time_it_needs() -> None:
-    assert Timing().write_deadline + 10 <= LAST_RESORT
+    assert Timing().read_deadline + Timing().write_deadline + 10 <= LAST_RESORT
 
 
 def test_closed_standard_input_is_said() -> None:

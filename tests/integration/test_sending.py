@@ -485,7 +485,10 @@ async def test_a_client_that_mixes_the_eras_gets_no_stale_price(sandbox: Sandbox
 
 
 @ERAS
-async def test_a_key_whose_gift_was_ordered_meanwhile_is_told_so(sandbox: Sandbox, mode: str) -> None:
+@pytest.mark.parametrize("fails", [False, True], ids=["too little is left", "the look-up fails"])
+async def test_a_key_whose_gift_was_ordered_meanwhile_is_told_so(
+    sandbox: Sandbox, mode: str, fails: bool
+) -> None:
     """The second call looks up slowly; the first one orders, and leaves too little for a second gift."""
     held, may_go, inner = anyio.Event(), anyio.Event(), sandbox.app
     outcomes: list[dict[str, Any]] = []
@@ -495,6 +498,8 @@ async def test_a_key_whose_gift_was_ordered_meanwhile_is_told_so(sandbox: Sandbo
             held_next.clear()
             held.set()
             await may_go.wait()
+            if fails:
+                sandbox.faults.append(Fault("GET", "/teams/budget", status=401))
         await inner(scope, receive, send)
 
     held_next: list[bool] = []
@@ -515,4 +520,77 @@ async def test_a_key_whose_gift_was_ordered_meanwhile_is_told_so(sandbox: Sandbo
             may_go.set()
     assert first["outcome"] == "sent"
     assert [outcome["outcome"] for outcome in outcomes] == ["sent"]
+    assert sends(sandbox) == before + 1
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_a_yes_whose_last_look_up_fails_is_told_what_the_other_yes_bought(
+    sandbox: Sandbox, key: str | None
+) -> None:
+    """Two forms with one question; the first yes is held up and then fails, the second one orders."""
+    wish = order() if key is None else order(idempotency_key=key)
+    budgets, held, may_go, inner = 0, anyio.Event(), anyio.Event(), sandbox.app
+    both_asked, outcomes, before = anyio.Event(), list[str](), sends(sandbox)
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal budgets
+        if scope["path"] == "/teams/budget":
+            budgets += 1
+            if budgets == 3:  # after the two plans: the first yes looks everything up again
+                held.set()
+                await may_go.wait()
+                sandbox.faults.append(Fault("GET", "/teams/budget", status=401))
+        await inner(scope, receive, send)
+
+    class Two(Person):
+        async def __call__(self, context: Any, params: Any) -> Any:
+            self.asked.append(params.message)
+            if len(self.asked) == 2:
+                both_asked.set()
+                await held.wait()
+            await both_asked.wait()
+            return YES
+
+    person, slowed = Two(), Sandbox(slow, sandbox.world, sandbox.clock, sandbox.faults)
+    async with chat(slowed, mode="legacy", person=person) as connected:
+
+        async def call() -> None:
+            outcomes.append((await connected.call("create_send", **wish))["outcome"])
+            may_go.set()
+
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(call)
+            calls.start_soon(call)
+    assert person.asked[0] == person.asked[1]
+    assert outcomes == ["sent", "sent"]
+    assert sends(sandbox) == before + 1
+
+
+async def test_a_yes_to_a_question_whose_place_was_taken_is_told_what_the_key_bought(
+    sandbox: Sandbox,
+) -> None:
+    """The price rises while the first form is open; the second call with the key asks anew and orders."""
+    first_asked, second_done, outcomes = anyio.Event(), anyio.Event(), list[str]()
+    before = sends(sandbox)
+
+    class Two(Person):
+        async def __call__(self, context: Any, params: Any) -> Any:
+            self.asked.append(params.message)
+            if len(self.asked) == 1:
+                raise_price(sandbox, EGIFT)
+                first_asked.set()
+                await second_done.wait()
+            return YES
+
+    async with chat(sandbox, mode="legacy", person=Two()) as connected:
+
+        async def call() -> None:
+            outcomes.append((await connected.call("create_send", **order(idempotency_key="k")))["outcome"])
+
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(call)
+            await first_asked.wait()
+            await call()
+            second_done.set()
+    assert outcomes == ["sent", "sent"]
     assert sends(sandbox) == before + 1

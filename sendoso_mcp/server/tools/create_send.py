@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 from mcp.server.mcpserver import (
     AcceptedElicitation,
@@ -28,11 +28,12 @@ from sendoso_mcp.server.sending import (
 )
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
-from sendoso_mcp.spending.approval import Approval
-from sendoso_mcp.spending.guard import Settlement, State
+from sendoso_mcp.spending.approval import Approval, Question
+from sendoso_mcp.spending.guard import Guard, Settlement, State
 from sendoso_mcp.spending.policy import Effect, Verdict
 
-NOTHING_ORDERED = "No gift was ordered; nothing was charged."
+NOTHING_ORDERED = "No gift was ordered by this call; nothing was charged for it."
+"""Of this call: another one for the same gift may have ordered it, which not every answer can know."""
 
 
 class SendOutcome(Answer):
@@ -68,22 +69,36 @@ async def create_send(
     if plan.verdict.effect is Effect.DENY:
         return _denied(plan.verdict)
     question = plan.question
-    if question is None or (isinstance(answer, AcceptedElicitation) and isinstance(answer.data, NotAsked)):
+    if question is None:
         return _not_now("client_cannot_ask")
     if isinstance(answer, CancelledElicitation):
         return _settled_or(await guard.dismiss(question), _not_now("person_dismissed"))
     if not isinstance(answer, AcceptedElicitation) or answer.data != Confirmation(decision=SEND):
         return _settled_or(await guard.decline(question, idempotency_key), _not_now("person_declined"))
-    current = await still_holds(ctx, plan)
+    try:
+        current = await still_holds(ctx, plan)
+    except SendosoError:
+        earlier = await _used_up(guard, question, idempotency_key)
+        if earlier is None:
+            raise
+        return _settled(earlier)
     if current is None or current.verdict.effect is Effect.DENY:
-        # The yes is used up: it must not order later, when nobody thinks of it any more.
+        earlier = await _used_up(guard, question, idempotency_key)
         outcome = _not_now("facts_changed") if current is None else _denied(current.verdict)
-        earlier = await guard.dismiss(question)
-        if earlier is None and idempotency_key:
-            earlier = await guard.recall(idempotency_key, request)
         return _settled_or(earlier, outcome)
     approval = Approval.of(current.quote, question=question.number, rung="chat_form")
     return _settled(await guard.send(current.quote, approval, idempotency_key))
+
+
+async def _used_up(guard: Guard, question: Question, key: str | None) -> Settlement | None:
+    """Closes a question whose yes cannot be followed: it must not order later, when nobody thinks of it.
+
+    What became of the gift, if another call ordered it meanwhile.
+    """
+    earlier = await guard.dismiss(question)
+    if earlier is None and key is not None:
+        earlier = await guard.recall(key, question.quote.request)
+    return earlier
 
 
 def _settled_or(settlement: Settlement | None, otherwise: SendOutcome) -> SendOutcome:
@@ -134,20 +149,17 @@ def _settled(settlement: Settlement) -> SendOutcome:
         return SendOutcome(outcome="sent", send_id=send.id, status=send.status, cost=usd_number(send.cost))
     if settlement.state is State.DECLINED:
         return _not_now("person_declined_before")
-    if settlement.state is State.UNKNOWN:
-        text = (
-            "The order was given to Sendoso and no clear answer came back, so the gift may or may not be on "
-            "its way. Do not send it again. Look for it with list_sends, and tell the person."
-        )
-        return SendOutcome(outcome="unknown", reasons=[Reason(code="outcome_unknown", text=text)])
     if isinstance(settlement.error, BudgetExceeded):
         text = f"{settlement.error} Shipping and fees come on top of the price. {NOTHING_ORDERED}"
         return SendOutcome(outcome="denied", reasons=[Reason(code="over_team_budget", text=text)])
-    _raise(settlement.error)
-
-
-def _raise(error: SendosoError | None) -> NoReturn:
-    raise error or SendosoError("Sendoso did not take the order.")
+    if settlement.error is not None and settlement.proves_nothing_ordered:
+        raise settlement.error
+    # Unknown, and whatever else proves nothing.
+    text = (
+        "The order was given to Sendoso and no clear answer came back, so the gift may or may not be on "
+        "its way. Do not send it again. Look for it with list_sends, and tell the person."
+    )
+    return SendOutcome(outcome="unknown", reasons=[Reason(code="outcome_unknown", text=text)])
 
 
 SPEC = ToolSpec(

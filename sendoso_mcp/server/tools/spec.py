@@ -22,7 +22,7 @@ class ToolSpec:
         title: for people.
         description: for the model.
         read_only: changes nothing anywhere.
-        destructive: what it does cannot be not_done by another call (spends money, ends a send).
+        destructive: what it does cannot be taken back by another call (spends money, ends a send).
         idempotent: a second call with the same arguments changes nothing more.
         open_world: reaches people and shops outside Sendoso.
         not_done: what an error of this tool did not do, as a sentence.

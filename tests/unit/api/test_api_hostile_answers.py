@@ -14,7 +14,7 @@ from api_kit import BASE, ORDER, opened
 
 from sendoso_mcp.api.answers import LONGEST_TEXT
 from sendoso_mcp.api.http import MAX_BODY
-from sendoso_mcp.errors import BudgetExceeded, SendosoError, UnreadableAnswer
+from sendoso_mcp.errors import BudgetExceeded, OutcomeUnknown, SendosoError, UnreadableAnswer
 
 pytestmark = pytest.mark.anyio
 SENT: dict[str, Any] = {"id": "send_1", "status": "pending", "cost": 28}
@@ -185,4 +185,12 @@ async def test_a_refusal_is_one_however_it_is_packed() -> None:
         )
         async with opened() as sendoso:
             with pytest.raises(BudgetExceeded):
+                await sendoso.place_order(ORDER)
+
+
+async def test_a_conflict_proves_nothing_about_an_order() -> None:
+    with respx.mock(base_url=BASE) as upstream:
+        upstream.post("/sends").mock(httpx.Response(409, json={}))
+        async with opened() as sendoso:
+            with pytest.raises(OutcomeUnknown):
                 await sendoso.place_order(ORDER)

@@ -45,7 +45,7 @@ REJECTIONS = (
 )
 # What is known before a byte could leave.
 NOT_SENT = (NotConnected("sendoso.test"), BadCredentials("The key cannot be one."), SettingsError("x"))
-DOUBTS = (Timeout(30), ServerFault(500), ServerFault(418), UnreadableAnswer("HTML"), Conflict())
+DOUBTS = (Timeout(30), ServerFault(500), ServerFault(418), UnreadableAnswer("HTML"))
 DEFECTS = (
     RuntimeError("boom"),
     OverflowError("date"),

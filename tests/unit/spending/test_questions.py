@@ -184,3 +184,15 @@ def test_questions_that_nobody_can_answer_any_more_are_forgotten() -> None:
     clock.time = ANSWER_WITHIN + 1
     questions.about(quote(), "new")
     assert questions.close(asked.number) is None
+
+
+async def test_a_no_to_a_question_that_was_renewed_is_still_a_no() -> None:
+    sendoso, to = MemorySendoso(), quote()
+    async with anyio.create_task_group() as tasks:
+        guard = guard_of(sendoso, tasks)
+        asked = guard.question(to, "k")
+        dearer = quote(gift=item(price="30"))
+        answer = yes(guard, dearer, "k")
+        assert await guard.decline(asked, "k") is None
+        assert (await guard.send(dearer, answer, "k")).state is State.DECLINED
+    assert not sendoso.orders
