@@ -594,3 +594,33 @@ async def test_a_yes_to_a_question_whose_place_was_taken_is_told_what_the_key_bo
             second_done.set()
     assert outcomes == ["sent", "sent"]
     assert sends(sandbox) == before + 1
+
+
+async def test_a_yes_overtaken_during_its_last_look_up_is_told_what_the_key_bought(sandbox: Sandbox) -> None:
+    """The first yes looks everything up again; meanwhile a fact changes, and the second call orders."""
+    reads, held, may_go, inner = 0, anyio.Event(), anyio.Event(), sandbox.app
+    outcomes, before = list[str](), sends(sandbox)
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal reads
+        if scope["path"] == f"/recipients/{SARAH}":
+            reads += 1
+            if reads == 2:
+                held.set()
+                await may_go.wait()
+        await inner(scope, receive, send)
+
+    slowed = Sandbox(slow, sandbox.world, sandbox.clock, sandbox.faults)
+    async with chat(slowed, mode="legacy", person=Person()) as connected:
+
+        async def call() -> None:
+            outcomes.append((await connected.call("create_send", **order(idempotency_key="k")))["outcome"])
+
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(call)
+            await held.wait()
+            object.__setattr__(sandbox.world.person(SARAH), "company", "Another Company")
+            await call()
+            may_go.set()
+    assert outcomes == ["sent", "sent"]
+    assert sends(sandbox) == before + 1

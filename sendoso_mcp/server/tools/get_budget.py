@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 
 from mcp.server.mcpserver import Context
 from pydantic import BaseModel
@@ -34,6 +35,7 @@ class BudgetAnswer(Answer):
     @classmethod
     def of(cls, budget: TeamBudget) -> BudgetAnswer:
         """As Sendoso has it; policy's one limit is what remains."""
+        left = None if budget.remaining is None else max(budget.remaining, Decimal(0))
         return cls(
             team=budget.team_name,
             total=usd_number(budget.total),
@@ -41,7 +43,7 @@ class BudgetAnswer(Answer):
             remaining=usd_number(budget.remaining),
             period_start=budget.period_start,
             period_end=budget.period_end,
-            policy=Allowed(most_for_one_send=usd_number(budget.remaining), person_must_approve=True),
+            policy=Allowed(most_for_one_send=usd_number(left), person_must_approve=True),
         )
 
 
