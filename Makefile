@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check format lock snapshots definitions setup clean
+.PHONY: demo test test-deep check format lock snapshots definitions setup clean
 
 demo: $(READY)  ## a scripted assistant does the whole job on the embedded sandbox
 	@$(BIN)/sendoso-mcp demo
 
 test: $(READY)  ## every test, with warnings as errors
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-deep: $(READY)  ## the searches for faults, run large; prints what they tried and found
+	@TEST_DEPTH=deep $(BIN)/python -m pytest -n 2 --dist worksteal tests/deep
 
 check: $(READY)  ## formatter, linter, strict type check
 	@$(BIN)/ruff format --check .

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 
@@ -10,7 +12,23 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Has a line printed when all tests are done: what a search for faults has tried, and found."""
+    return lambda text: record_property("figure", text)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for kind in terminalreporter.stats.values() for report in kind]
+    for text in sorted(
+        str(value)
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for name, value in report.user_properties
+        if name == "figure"
+    ):
+        terminalreporter.write_line(text)
+
     from benchmarks.definitions import LIMIT, totals
 
     definitions, with_output = totals()

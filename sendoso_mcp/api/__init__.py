@@ -5,15 +5,20 @@ The rest of the house uses the `Sendoso` port and the nouns of `sendoso_mcp.mode
 
 from __future__ import annotations
 
-from sendoso_mcp.api.http import LOOPBACK, ASGIApp, HttpClient, Timing, check_credentials
+from sendoso_mcp.api.http import LOOPBACK, ASGIApp, HttpClient, Pace, Timing, check_credentials
 from sendoso_mcp.api.port import Ability, Sendoso
 from sendoso_mcp.api.v2 import SendosoV2
 
-__all__ = ["LOOPBACK", "ASGIApp", "Ability", "Sendoso", "Timing", "check_credentials", "connect"]
+__all__ = ["LOOPBACK", "ASGIApp", "Ability", "Pace", "Sendoso", "Timing", "check_credentials", "connect"]
 
 
 def connect(
-    *, base_url: str, api_key: str, app: ASGIApp | None = None, timing: Timing | None = None
+    *,
+    base_url: str,
+    api_key: str,
+    app: ASGIApp | None = None,
+    timing: Timing | None = None,
+    pace: Pace | None = None,
 ) -> Sendoso:
     """Opens Sendoso's API, v2. Nothing is sent until the first call.
 
@@ -22,5 +27,8 @@ def connect(
         api_key: sent as `X-Api-Key`.
         app: an ASGI application that stands in for the network (the embedded sandbox).
         timing: time-outs and retry delays; the defaults suit production.
+        pace: awaited before every request that is made, retries included; it returns when there is room for
+            one more, or raises a `SendosoError`, and then the request is not made.
     """
-    return SendosoV2(HttpClient(base_url=base_url, api_key=api_key, app=app, timing=timing or Timing()))
+    timing = timing or Timing()
+    return SendosoV2(HttpClient(base_url=base_url, api_key=api_key, app=app, timing=timing, pace=pace))

@@ -39,13 +39,13 @@ def read(response: httpx.Response, body: bytes, what: str | None) -> Json:
     return content
 
 
-def is_json_or_nothing(body: bytes) -> bool:
-    """Whether a body that says nothing we need can be the API's: a page for people is not."""
+def said_besides(body: bytes) -> Json | None:
+    """What a body that may be empty says: {} for JSON without names, None for what is none (a web page)."""
     try:
         json.loads(body.strip() or b"null")
     except (ValueError, RecursionError):
-        return False
-    return True
+        return None
+    return _parse(body) or {}
 
 
 def error_of(response: httpx.Response, body: bytes, what: str | None) -> ApiError:

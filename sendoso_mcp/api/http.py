@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar
 from typing import Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
@@ -14,9 +15,10 @@ import anyio
 import httpx
 
 from sendoso_mcp import __version__
-from sendoso_mcp.api.answers import Json, error_of, is_json_or_nothing, read, retry_after
+from sendoso_mcp.api.answers import Json, error_of, read, retry_after, said_besides
 from sendoso_mcp.errors import (
     ApiError,
+    BadArgument,
     BadCredentials,
     ConnectionLost,
     NotConnected,
@@ -29,6 +31,7 @@ _Event = MutableMapping[str, Any]
 ASGIApp = Callable[
     [_Event, Callable[[], Awaitable[_Event]], Callable[[_Event], Awaitable[None]]], Awaitable[None]
 ]
+Pace = Callable[[], Awaitable[None]]
 
 MAX_BODY = 8 * 1024 * 1024
 """Bytes. The largest honest answer, a page of 100 gifts, is about a hundredth of this."""
@@ -52,7 +55,7 @@ class Timing:
     write: float = 10.0
     pool: float = 5.0
     read_deadline: float = 25.0
-    """For a GET with all its retries."""
+    """For a GET with all its retries, and the waits for its turns."""
     write_deadline: float = 30.0
     """For a POST or DELETE, from connecting to the last byte of the answer."""
     backoff: float = 0.3
@@ -124,18 +127,28 @@ def check_credentials(base_url: str, api_key: str) -> None:
         )
 
 
+class _NoCookies(CookieJar):
+    """The API knows no cookies. What one answer set would go into every later request, however much it is."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Reads nothing: the jar of the standard library prints what it cannot read."""
+
+
 class HttpClient:
     """Sends requests with the key, and turns every answer that is not one into an `ApiError`.
 
     The connection pool is made at the first request: reading certificates takes longer than the rest of
-    a start.
+    a start. `pace` is awaited before every single request, retries included.
     """
 
-    def __init__(self, *, base_url: str, api_key: str, app: ASGIApp | None, timing: Timing) -> None:
+    def __init__(
+        self, *, base_url: str, api_key: str, app: ASGIApp | None, timing: Timing, pace: Pace | None = None
+    ) -> None:
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key
         self._app = app
         self._timing = timing
+        self._pace = pace
         self._client: httpx.AsyncClient | None = None
 
     async def get(self, path: str, params: Mapping[str, Any], *, what: str | None = None) -> Json:
@@ -145,12 +158,13 @@ class HttpClient:
 
         Raises:
             ApiError: as the tree in `sendoso_mcp.errors` says.
-            SettingsError: before anything is sent.
+            BadArgument, SettingsError: before anything is sent.
         """
         refusal: ApiError | None = None
         with anyio.move_on_after(self._timing.read_deadline):
             for attempt in range(1, _ATTEMPTS + 1):
                 last = attempt == _ATTEMPTS
+                await self._turn()
                 try:
                     response, body = await self._exchange("GET", path, params=params)
                 except _BROKEN as error:
@@ -177,19 +191,21 @@ class HttpClient:
         what: str | None = None,
         answered: bool = True,
     ) -> Json:
-        """A write: exactly one request. With `answered` false the body of a 2xx may be empty.
+        """A write: exactly one request. With `answered` false the body of a 2xx may be empty: {}.
 
         Raises:
             ApiError: as the tree in `sendoso_mcp.errors` says.
-            SettingsError: before anything is sent.
+            BadArgument, SettingsError, whatever `pace` raises: before anything is sent.
         """
+        # Outside the deadline: past that one Sendoso may have been asked, and who waits here has not asked.
+        await self._turn()
         with anyio.move_on_after(self._timing.write_deadline):
             try:
                 response, content = await self._exchange(method, path, body=body)
             except httpx.RequestError as error:
                 self._raise_transport(error)
-            if not answered and response.is_success and is_json_or_nothing(content):
-                return {}
+            if not answered and response.is_success and (said := said_besides(content)) is not None:
+                return said
             return read(response, content, what)
         raise Timeout(self._timing.write_deadline)
 
@@ -216,9 +232,11 @@ class HttpClient:
                     timeout=httpx.Timeout(
                         connect=timing.connect, read=timing.read, write=timing.write, pool=timing.pool
                     ),
-                    limits=httpx.Limits(
-                        max_connections=20, max_keepalive_connections=10, keepalive_expiry=15
-                    ),
+                    # A connection is used once. Nothing in HTTP/1.1 ties an answer to its request: what a
+                    # server says too much would confirm the next order, and one that closes just as the
+                    # connection is used again would leave an order in doubt.
+                    limits=httpx.Limits(max_connections=20, max_keepalive_connections=0),
+                    cookies=_NoCookies(),
                     follow_redirects=False,
                     # Plain http is for this machine only, and must not go to a proxy on another.
                     trust_env=self._base_url.startswith("https:"),
@@ -235,16 +253,30 @@ class HttpClient:
     async def _exchange(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Json | None = None
     ) -> tuple[httpx.Response, bytes]:
+        client = self._open()
         query = {name: value for name, value in (params or {}).items() if value is not None}
-        request = self._open().stream(method, self._base_url + path, params=query or None, json=body)
-        async with request as response:
-            try:
-                return response, await _body(response)
-            except UnreadableAnswer:
-                if response.is_success:
-                    raise
-                # What a refusal says does not matter as much as that it is one. (Not JSON, and not nothing.)
-                return response, b"?"
+        try:
+            request = client.build_request(method, self._base_url + path, params=query or None, json=body)
+        except UnicodeEncodeError:
+            raise BadArgument("An argument holds text that cannot be sent, such as half an emoji.") from None
+        try:
+            response = await client.send(request, stream=True)
+        except (httpx.InvalidURL, ValueError):
+            # httpx reads where a redirect leads even if it does not follow, and trips over some addresses.
+            raise UnreadableAnswer("a redirect") from None
+        try:
+            return response, await _body(response)
+        except UnreadableAnswer:
+            if response.is_success:
+                raise
+            # What a refusal says does not matter as much as that it is one. (Not JSON, and not nothing.)
+            return response, b"?"
+        finally:
+            await response.aclose()
+
+    async def _turn(self) -> None:
+        if self._pace is not None:
+            await self._pace()
 
     async def _pause(self, attempt: int, asked: float | None) -> None:
         timing = self._timing

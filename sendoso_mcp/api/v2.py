@@ -72,7 +72,14 @@ class SendosoV2:
             "title": new.title,
             "address": new.address and new.address.model_dump(exclude_none=True),
         }
-        return _noun(Recipient, await self._http.write("POST", "/recipients", _given(body)))
+        answer = await self._http.write("POST", "/recipients", _given(body))
+        person = _noun(Recipient, answer)
+        if _denies(answer):
+            raise UnreadableAnswer("a new recipient that speaks of an error")
+        # Whoever has this id is who the next gift goes to.
+        if person.email is not None and person.email.casefold() != new.email.casefold():
+            raise UnreadableAnswer("a new recipient who is somebody else")
+        return person
 
     async def list_sends(
         self,
@@ -114,10 +121,9 @@ class SendosoV2:
             # Not among the answers that an order can get, so it proves nothing about the order.
             raise ServerFault(409) from error
         send = _noun(Send, answer)
-        refused = str(answer.get("success")).lower() == "false"
-        if answer.get("error") or answer.get("errors") or refused:
+        if _denies(answer):
             raise UnreadableAnswer("a new send that speaks of an error")
-        if str(answer.get("status")).strip().lower() in _OVER:
+        if _word(answer.get("status")) in _OVER:
             raise UnreadableAnswer("a new send that is over already")
         recipient_id, item_id = send.recipient and send.recipient.id, send.item and send.item.id
         if recipient_id not in (None, order.recipient.id) or item_id not in (None, order.item.id):
@@ -127,11 +133,18 @@ class SendosoV2:
     async def cancel_send(self, send_id: str) -> None:
         """DELETE /sends/{send_id}; the contract promises no body."""
         path = f"/sends/{_segment('send_id', send_id)}"
-        await self._http.write("DELETE", path, what=f"send {send_id}", answered=False)
+        answer = await self._http.write("DELETE", path, what=f"send {send_id}", answered=False)
+        # The money of a cancelled send is spent again, so what there is must not say otherwise.
+        if _denies(answer):
+            raise UnreadableAnswer("a cancellation that speaks of an error")
+        if answer.get("id") not in (None, send_id) or _word(answer.get("status")) in _NOT_CANCELLED:
+            raise UnreadableAnswer("a cancellation of another send, or one that is not cancelled")
 
     async def get_budget(self) -> TeamBudget:
         """GET /teams/budget."""
         answer = await self._http.get("/teams/budget", {})
+        if answer and not answer.keys() & _BUDGET:
+            raise UnreadableAnswer("no usable budget")
         return _noun(TeamBudget, {**answer, "total": answer.get("total_budget")})
 
     async def get_report(self, start: date, end: date, group_by: GroupBy | None = None) -> SendsReport:
@@ -167,6 +180,15 @@ def _segment(argument: str, value: str) -> str:
         raise BadArgument(f"{argument}: {error}.") from error
 
 
+_BUDGET = (TeamBudget.model_fields.keys() | {"total_budget"}) - {"total"}
+# The fields by which the things with an id are told apart; with none of its own it is another thing.
+_FIELDS_OF = {
+    Send: Send.model_fields.keys() - {"id", "created_at", "team_id"},
+    Recipient: Recipient.model_fields.keys() - {"id", "created_at"},
+    InventoryItem: InventoryItem.model_fields.keys() - {"id"},
+    TeamBudget: _BUDGET - {"team_id"},
+}
+_NOT_CANCELLED = frozenset(SendStatus) - {SendStatus.CANCELLED}
 # Statuses, the contract's and likely others, that no send which was just ordered can have.
 _OVER = frozenset({"failed", "cancelled", "canceled", "rejected", "declined", "refused", "error"})
 
@@ -181,10 +203,23 @@ def _same(found: R, wanted: str) -> R:
 
 
 def _noun(noun: type[N], answer: Json) -> N:
+    """The thing that was promised. Only its id is, but another thing has one too."""
+    others = {field for other, fields in _FIELDS_OF.items() if other is not noun for field in fields}
+    if answer.keys() & others and not answer.keys() & _FIELDS_OF[noun]:
+        raise UnreadableAnswer(f"no {noun.__name__.lower()} but something else")
     try:
         return noun.model_validate(answer)
     except ValidationError as error:
         raise UnreadableAnswer(f"no usable {noun.__name__.lower()}") from error
+
+
+def _denies(answer: Json) -> bool:
+    """Whether the answer to a write that was accepted says that it was not."""
+    return bool(answer.get("error") or answer.get("errors") or _word(answer.get("success")) == "false")
+
+
+def _word(value: object) -> str:
+    return str(value).strip().lower()
 
 
 def _page(noun: type[N], answer: Json, key: str, page: int, per_page: int) -> Page[N]:

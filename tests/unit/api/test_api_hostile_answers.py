@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from api_kit import BASE, ORDER, opened
+from api_kit import BASE, ORDER, WRITES, Call, Operation, failure, opened, operation
 
 from sendoso_mcp.api.answers import LONGEST_TEXT
 from sendoso_mcp.api.http import MAX_BODY
-from sendoso_mcp.errors import BudgetExceeded, OutcomeUnknown, SendosoError, UnreadableAnswer
+from sendoso_mcp.errors import BadArgument, BudgetExceeded, OutcomeUnknown, SendosoError, UnreadableAnswer
 
 pytestmark = pytest.mark.anyio
 SENT: dict[str, Any] = {"id": "send_1", "status": "pending", "cost": 28}
@@ -77,6 +77,49 @@ async def test_a_created_send_that_contradicts_itself_is_not_taken_for_sent(answ
 )
 async def test_a_created_send_that_says_less_is_still_sent(answer: dict[str, Any]) -> None:
     assert (await ordered(answer)).id == "send_1"
+
+
+PERSON: dict[str, Any] = {"id": "rcp_9", "first_name": "Ann", "created_at": "2026-05-02T14:30:00Z"}
+GIFT: dict[str, Any] = {"id": "itm_9", "name": "Mug", "price": 20, "available": True}
+
+
+@pytest.mark.parametrize("answer", [PERSON, GIFT, {"id": "x_9", "type": "send", "attributes": {}}])
+async def test_another_kind_of_thing_with_an_id_does_not_confirm_an_order(answer: dict[str, Any]) -> None:
+    with pytest.raises(UnreadableAnswer):
+        await ordered(answer)
+
+
+@pytest.mark.parametrize("answer", [SENT, GIFT])
+async def test_another_kind_of_thing_with_an_id_is_no_new_recipient(
+    answer: dict[str, Any], respx_mock: respx.MockRouter
+) -> None:
+    respx_mock.route().respond(201, json=answer)
+    assert isinstance(await failure(operation("create_recipient").call), UnreadableAnswer)
+
+
+@pytest.mark.parametrize("more", [{"email": "eve@acme.test"}, {"error": "x"}, {"success": False}])
+async def test_a_new_recipient_is_who_was_to_be_added(
+    more: dict[str, Any], respx_mock: respx.MockRouter
+) -> None:
+    respx_mock.route().respond(201, json=PERSON | {"email": "ann@acme.test"} | more)
+    assert isinstance(await failure(operation("create_recipient").call), UnreadableAnswer)
+
+
+@pytest.mark.parametrize("email", ["Ann@Acme.Test", None, 5])
+async def test_a_new_recipient_may_be_written_otherwise_or_not_at_all(
+    email: Any, respx_mock: respx.MockRouter
+) -> None:
+    respx_mock.route().respond(201, json=PERSON | {"email": email})
+    async with opened() as sendoso:
+        assert (await operation("create_recipient").call(sendoso)).id == "rcp_9"
+
+
+@pytest.mark.parametrize("answer", [SENT, PERSON, {"error": "down"}, {"success": False}])
+async def test_what_says_nothing_of_a_budget_is_none(
+    answer: dict[str, Any], respx_mock: respx.MockRouter
+) -> None:
+    respx_mock.route().respond(200, json=answer)
+    assert isinstance(await failure(operation("get_budget").call), UnreadableAnswer)
 
 
 @pytest.mark.parametrize("path", ["sends", "recipients"])
@@ -176,6 +219,79 @@ async def test_a_cancellation_needs_an_answer_that_can_be_sendosos(body: bytes) 
     packed = {} if body.startswith(b"<") else {"Content-Encoding": "gzip"}
     with pytest.raises(UnreadableAnswer):
         await cancelled(body, **packed)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": "too late"},
+        {"errors": ["too late"]},
+        {"success": False},
+        {"id": "send_2", "status": "cancelled"},
+        {"id": "send_1", "status": "shipped"},
+        {"id": "send_1", "status": "Pending"},
+    ],
+)
+async def test_a_cancellation_that_says_otherwise_is_none(answer: dict[str, Any]) -> None:
+    with pytest.raises(UnreadableAnswer):
+        await cancelled(json.dumps(answer).encode())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"message": "Send cancelled"},
+        {"id": "send_1", "status": "canceled"},
+        {"status": "ok", "success": True, "error": None, "errors": []},
+        ["cancelled"],
+        "cancelled",
+    ],
+)
+async def test_a_cancellation_may_be_told_in_any_words(answer: Any) -> None:
+    await cancelled(json.dumps(answer).encode())
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["mailto:ann@acme.test", "javascript:alert(1)", "urn:x", "https://xn--/", ":http://localhost@xn--[::1"],
+)
+@pytest.mark.parametrize("write", WRITES, ids=str)
+async def test_where_a_redirect_leads_does_not_matter(
+    write: Operation, place: str, respx_mock: respx.MockRouter
+) -> None:
+    # httpx fails at some of these with an exception that is none of its request errors.
+    route = respx_mock.route().respond(302, headers={"Location": place})
+    assert isinstance(await failure(write.call), OutcomeUnknown)
+    assert route.call_count == 1
+
+
+@pytest.mark.parametrize(
+    "cookie", ["a=b; Path=/", "a=" + "b" * 50_000, "a=b; expires=Wed, 99 Foo 2026 00:00:00 GMT"]
+)
+async def test_no_answer_sets_a_cookie_for_later_requests(cookie: str, respx_mock: respx.MockRouter) -> None:
+    respx_mock.route().respond(200, json={"remaining": 5}, headers={"Set-Cookie": cookie})
+    async with opened() as sendoso:
+        await sendoso.get_budget()
+        await sendoso.get_budget()
+    assert all("cookie" not in call.request.headers for call in respx_mock.calls)
+
+
+HALF = "Thanks \ud83d"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda sendoso: sendoso.place_order(ORDER.model_copy(update={"message": HALF})),
+        lambda sendoso: sendoso.list_recipients(query=HALF),
+    ],
+    ids=["in a body", "in a query"],
+)
+async def test_text_that_cannot_be_sent_is_refused_before_anything_is(
+    call: Call, respx_mock: respx.MockRouter
+) -> None:
+    assert isinstance(await failure(call), BadArgument)
+    assert not respx_mock.calls
 
 
 async def test_a_refusal_is_one_however_it_is_packed() -> None:

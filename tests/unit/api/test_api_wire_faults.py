@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
-import socket
-import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 
 import pytest
-from api_kit import KEY, failure, opened, operation
+from api_kit import KEY, ORDER, failure, opened, operation
+from misbehaving import Handler, Server, after_reading, answering, drip, hang, hang_up, reset, say, serving
 
 from sendoso_mcp.api import Timing
 from sendoso_mcp.api.http import MAX_BODY
@@ -22,108 +19,16 @@ pytestmark = pytest.mark.anyio
 
 FAST = Timing(backoff=0, longest_wait=0, read=5, read_deadline=5, write_deadline=5)
 READ, WRITE = operation("get_budget").call, operation("place_order").call
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@dataclass
-class Server:
-    url: str = ""
-    connections: int = 0
-    heads: list[bytes] = field(default_factory=list)
-
-    async def request(self, reader: asyncio.StreamReader) -> None:
-        """Reads a request, head and body."""
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.heads.append(head)
-        for line in head.lower().split(b"\r\n"):
-            if line.startswith(b"content-length:"):
-                await reader.readexactly(int(line.partition(b":")[2]))
-
-
-@asynccontextmanager
-async def serving(handle: Callable[[Server], Handler]) -> AsyncIterator[Server]:
-    """A server on this machine that treats every connection as `handle` says."""
-    server = Server()
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        server.connections += 1
-        try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                await handle(server)(reader, writer)
-        finally:
-            writer.close()
-            with suppress(ConnectionError, asyncio.CancelledError):
-                await writer.wait_closed()
-
-    listener = await asyncio.start_server(connection, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/api/v2"
-    try:
-        yield server
-    finally:
-        listener.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def answering(*, head: str = "", body: bytes, length: int | None = None, status: str = "200 OK") -> Handler:
-    text = f"HTTP/1.1 {status}\r\nContent-Length: {len(body) if length is None else length}\r\n{head}\r\n"
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(text.encode() + body)
-        await writer.drain()
-
-    return answer
-
-
-def after_reading(then: Handler) -> Callable[[Server], Handler]:
-    def handle(server: Server) -> Handler:
-        async def read_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await server.request(reader)
-            await then(reader, writer)
-
-        return read_first
-
-    return handle
-
-
-async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    connection = writer.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-
-
-async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.close()
-
-
-async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await asyncio.Event().wait()
-
-
-async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{")
-    while True:
-        writer.write(b" ")
-        await writer.drain()
-        await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("call", [READ, WRITE])
 async def test_a_refused_connection_proves_that_nothing_was_sent(
     call: Callable[..., Awaitable[object]],
 ) -> None:
-    with socket.socket() as taken:
-        # Bound but not listening: nobody else gets the port, and every connection is refused.
-        taken.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{taken.getsockname()[1]}"
-        error = await failure(call, base_url=f"http://{host}", timing=FAST)
+    async with serving(lambda server: hang, listening=False) as server:
+        error = await failure(call, base_url=server.url, timing=FAST)
     assert isinstance(error, NotConnected)
-    assert host in str(error)
+    assert server.url.split("/")[2] in str(error)
 
 
 FAULTS: dict[str, Callable[[Server], Handler]] = {
@@ -131,15 +36,10 @@ FAULTS: dict[str, Callable[[Server], Handler]] = {
     "reset after reading": after_reading(reset),
     "hung up before reading": lambda server: hang_up,
     "hung up after reading": after_reading(hang_up),
-    "no HTTP": after_reading(lambda reader, writer: _write(writer, b"SSH-2.0-OpenSSH_9.9\r\n\r\n")),
-    "cut in the head": after_reading(lambda reader, writer: _write(writer, b"HTTP/1.1 200 OK\r\nCont")),
+    "no HTTP": after_reading(lambda reader, writer: say(writer, b"SSH-2.0-OpenSSH_9.9\r\n\r\n")),
+    "cut in the head": after_reading(lambda reader, writer: say(writer, b"HTTP/1.1 200 OK\r\nCont")),
     "cut in the body": after_reading(answering(body=b'{"remaining": 5}', length=500)),
 }
-
-
-async def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
-    writer.write(data)
-    await writer.drain()
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -171,7 +71,10 @@ async def test_a_server_that_never_answers_is_a_timeout_after_one_request(
 @pytest.mark.parametrize("call", [READ, WRITE])
 async def test_a_dripping_answer_cannot_outlast_the_deadline(call: Callable[..., Awaitable[object]]) -> None:
     timing = Timing(backoff=0, read=4, read_deadline=0.1, write_deadline=0.1)
-    async with serving(after_reading(drip)) as server:
+    drops = after_reading(
+        lambda reader, writer: drip(writer, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{", b" ")
+    )
+    async with serving(drops) as server:
         error = await failure(call, base_url=server.url, timing=timing)
     assert isinstance(error, Timeout)
     assert "0.1 seconds" in str(error)
@@ -204,13 +107,9 @@ async def test_an_answer_that_is_none_is_unreadable_and_not_asked_for_again(
 
 
 async def test_an_endless_answer_is_cut_off_at_the_size_limit() -> None:
-    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
-        while True:
-            writer.write(b" " * 65_536)
-            await writer.drain()
-
-    async with serving(after_reading(pour)) as server:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+    pours = after_reading(lambda reader, writer: drip(writer, head, b" " * 65_536, every=0))
+    async with serving(pours) as server:
         error = await failure(WRITE, base_url=server.url, timing=FAST)
     assert isinstance(error, UnreadableAnswer)
     assert "8 MiB" in str(error)
@@ -220,6 +119,25 @@ async def test_an_honest_gzip_answer_is_read() -> None:
     answer = answering(head="Content-Encoding: gzip\r\n", body=gzip.compress(b'{"remaining": 5}'))
     async with serving(after_reading(answer)) as server, opened(base_url=server.url) as sendoso:
         assert (await sendoso.get_budget()).remaining == 5
+
+
+async def test_what_a_server_says_too_much_is_not_the_answer_to_the_next_request() -> None:
+    def handle(server: Server) -> Handler:
+        async def answer_twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while True:
+                await server.request(reader)
+                body = b'{"id": "send_%d"}' % len(server.heads)
+                answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+                await say(writer, answer * 2)
+
+        return answer_twice
+
+    async with serving(handle) as server, opened(base_url=server.url, timing=FAST) as sendoso:
+        assert (await sendoso.place_order(ORDER)).id == "send_1"
+        assert (await sendoso.place_order(ORDER)).id == "send_2"
+        assert (await sendoso.place_order(ORDER)).id == "send_3"
+    # Nothing else ties an answer to its request.
+    assert server.connections == len(server.heads) == 3
 
 
 async def test_the_key_is_in_no_log_even_at_the_most_talkative(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from sendoso_mcp.api import Sendoso, Timing, connect
+from sendoso_mcp.api import Pace, Sendoso, Timing, connect
 from sendoso_mcp.errors import SendosoError
 from sendoso_mcp.models import (
     Address,
@@ -35,7 +35,12 @@ Call = Callable[[Sendoso], Awaitable[Any]]
 
 @asynccontextmanager
 async def opened(
-    *, base_url: str = BASE, api_key: str = KEY, timing: Timing = FAST, **environ: str
+    *,
+    base_url: str = BASE,
+    api_key: str = KEY,
+    timing: Timing = FAST,
+    pace: Pace | None = None,
+    **environ: str,
 ) -> AsyncIterator[Sendoso]:
     """The API, whatever the environment of the tests says about proxies and certificates."""
     with pytest.MonkeyPatch.context() as patch:
@@ -46,7 +51,7 @@ async def opened(
         patch.setenv("SSL_CERT_DIR", str(Path(__file__).parent))
         for name, value in environ.items():
             patch.setenv(name, value)
-        sendoso = connect(base_url=base_url, api_key=api_key, timing=timing)
+        sendoso = connect(base_url=base_url, api_key=api_key, timing=timing, pace=pace)
         try:
             yield sendoso
         finally:
