@@ -6,6 +6,7 @@ added by the layer that knows it: the tool that was called. No message carries u
     SendosoError
     ├── SettingsError            the environment or a configuration file cannot be used
     │   └── BadCredentials       SENDOSO_API_KEY or SENDOSO_BASE_URL cannot be used as written
+    ├── LedgerUnavailable        what was ordered, or may be, cannot be written down or looked up now
     ├── BadArgument              an argument that no schema can catch (an unknown item, a reused key)
     ├── Unsettled                a write whose effect is not known; its text says where to look
     └── ApiError                 talking to Sendoso went wrong
@@ -55,6 +56,17 @@ class BadArgument(SendosoError):
 
 class Unsettled(SendosoError):
     """A write may or may not have happened. The text says so, and where to look before trying again."""
+
+
+class LedgerUnavailable(SendosoError):
+    """The ledger cannot be used now, and nothing was changed in it. Without it no gift can be ordered."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The ledger of what was spent cannot be used ({why}), and nothing is ordered without it. "
+            "A person can run `sendoso-mcp doctor` to see what is wrong. Try again later."
+        )
+        self.why = why
 
 
 class ApiError(SendosoError):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, cast, get_args
+from urllib.parse import quote, urlsplit
 
 from sendoso_mcp.errors import SettingsError
 
 DEFAULT_BASE_URL = "https://app.sendoso.com/api/v2"
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
-# Read by a later version. Until then they are refused, so that nobody relies on a limit that is not kept.
-_NOT_YET = ("SENDOSO_POLICY_FILE", "SENDOSO_LEDGER_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,10 @@ class Settings:
 
     api_key: str | None = field(default=None, repr=False)
     base_url: str = DEFAULT_BASE_URL
+    policy_file: Path | None = None
+    """What may be spent; None: the safe defaults that come with the package."""
+    ledger_url: str | None = field(default=None, repr=False)
+    """Where what was spent is written down; None: see `ledger`. It may hold a password."""
     read_only: bool = False
     log_level: LogLevel = "INFO"
 
@@ -32,6 +37,36 @@ class Settings:
     def sandbox(self) -> bool:
         """Without a key there is no Sendoso account: the embedded sandbox stands in."""
         return self.api_key is None
+
+    @property
+    def account(self) -> str:
+        """Names whose sends a ledger holds: a ledger serves one Sendoso only."""
+        return "the embedded sandbox" if self.sandbox else f"Sendoso at {self._host}"
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's URL: as written, or a file in the user's state directory, one for each Sendoso.
+
+        The embedded sandbox forgets its sends when it ends, and so does its ledger.
+        """
+        if self.ledger_url is not None:
+            return self.ledger_url
+        if self.sandbox:
+            return "sqlite://"
+        # Imported here: a start without a key pays nothing for it.
+        from platformdirs import user_state_path  # noqa: PLC0415 - lazy on purpose
+
+        host = re.sub(r"[^a-z0-9.-]", "-", self._host)
+        name = "ledger" if self.base_url == DEFAULT_BASE_URL else f"ledger-{host}"
+        path = user_state_path("sendoso-mcp", appauthor=False) / f"{name}.sqlite3"
+        return f"sqlite:///{quote(str(path))}"
+
+    @property
+    def _host(self) -> str:
+        try:
+            return urlsplit(self.base_url).netloc.rpartition("@")[2].casefold()
+        except ValueError:  # not an address; whoever connects to it will say so
+            return "unknown"
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -43,12 +78,6 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     level = environ.get("SENDOSO_LOG_LEVEL", "").strip().upper() or "INFO"
     if level not in get_args(LogLevel):
         raise SettingsError(f"SENDOSO_LOG_LEVEL must be one of {', '.join(get_args(LogLevel))}.")
-    for name in _NOT_YET:
-        if environ.get(name, "").strip():
-            raise SettingsError(
-                f"{name} is set, but this version does not read it yet: the team's budget is its only limit. "
-                "Remove the variable to start."
-            )
     api_key = environ.get("SENDOSO_API_KEY", "").strip() or None
     base_url = environ.get("SENDOSO_BASE_URL", "").strip()
     if base_url and api_key is None:
@@ -56,9 +85,12 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             "SENDOSO_BASE_URL is set without SENDOSO_API_KEY. Set the key as well, "
             "or remove both to use the embedded sandbox."
         )
+    policy_file = environ.get("SENDOSO_POLICY_FILE", "").strip()
     return Settings(
         api_key=api_key,
         base_url=(base_url or DEFAULT_BASE_URL).rstrip("/"),
+        policy_file=Path(policy_file).expanduser() if policy_file else None,
+        ledger_url=environ.get("SENDOSO_LEDGER_URL", "").strip() or None,
         read_only=_flag(environ, "SENDOSO_READ_ONLY"),
         log_level=cast(LogLevel, level),
     )

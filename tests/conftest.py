@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable
 
 import pytest
+from databases import ledger_directory, ledger_url, postgres_server, shared_url
+from ledgers import clock, ledger, memory_ledger
+
+__all__ = [
+    "clock",
+    "ledger",
+    "ledger_directory",
+    "ledger_url",
+    "memory_ledger",
+    "postgres_server",
+    "shared_url",
+]
 
 
 @pytest.fixture
@@ -16,6 +30,13 @@ def anyio_backend() -> str:
 def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Has a line printed when all tests are done: what a search for faults has tried, and found."""
     return lambda text: record_property("figure", text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keeps the ledgers of servers that tests start apart from the user's own, and from an earlier run's."""
+    state = tempfile.TemporaryDirectory(prefix="sendoso-mcp-state-")
+    os.environ["XDG_STATE_HOME"] = state.name
+    config.add_cleanup(state.cleanup)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -24,6 +24,7 @@ from sendoso_mcp.sandbox import Sandbox
 from sendoso_mcp.server.app import build_server
 from sendoso_mcp.server.services import open_services
 from sendoso_mcp.settings import Settings
+from sendoso_mcp.spending.policy import Policy
 
 YES = ElicitResult(action="accept", content={"decision": "Send it"})
 NO = ElicitResult(action="accept", content={"decision": "Do not send"})
@@ -85,10 +86,20 @@ def facts(result: CallToolResult) -> Any:
 
 @asynccontextmanager
 async def chat(
-    sandbox: Sandbox, *, mode: str = "auto", person: Person | None = None, **options: Any
+    sandbox: Sandbox,
+    *,
+    mode: str = "auto",
+    person: Person | None = None,
+    policy: Policy | None = None,
+    ledger_url: str | None = None,
+    **options: Any,
 ) -> AsyncIterator[Chat]:
-    """A chat with a server on a sandbox of its own, in this process; without a person it cannot ask."""
-    async with open_services(Settings(), sandbox=sandbox.app) as services:
+    """A chat with a server of its own on a sandbox, in this process; without a person it cannot ask.
+
+    Without a policy it has the defaults, and without a ledger's URL one of its own, in memory.
+    """
+    settings = Settings(ledger_url=ledger_url)
+    async with open_services(settings, sandbox=sandbox.app, policy=policy) as services:
         server = build_server(services, **options)
         async with Client(server, mode=mode, elicitation_callback=person) as client:
             yield Chat(client)
@@ -97,3 +108,14 @@ async def chat(
 def sends(sandbox: Sandbox) -> int:
     """How many gifts were ordered in all, cancelled ones too."""
     return len(sandbox.world.sends())
+
+
+def order(**more: Any) -> dict[str, Any]:
+    """The arguments of a send to Sarah."""
+    return {"recipient_id": SARAH, "item_id": EGIFT, **more}
+
+
+def raise_price(sandbox: Sandbox, item_id: str) -> None:
+    """Makes a gift 10 USD dearer."""
+    gift = next(gift for gift in sandbox.world.gifts() if gift.id == item_id)
+    object.__setattr__(gift, "price", gift.price + 10)

@@ -11,11 +11,9 @@ from mcp.server.transport_security import TransportSecuritySettings
 from sendoso_mcp.api import LOOPBACK, ASGIApp
 from sendoso_mcp.cli.stopping import Stopper
 from sendoso_mcp.errors import SettingsError
+from sendoso_mcp.web import web_server
 
 log = logging.getLogger(__name__)
-
-_CLOSE_GRACE = 3
-"""Seconds that open connections get to end by themselves when the server stops."""
 
 
 def transport_security(host: str, allowed_hosts: tuple[str, ...]) -> TransportSecuritySettings:
@@ -67,8 +65,6 @@ async def serve_http(app: ASGIApp, host: str, port: int, stopper: Stopper) -> No
     Raises:
         SettingsError: it cannot listen there.
     """
-    import uvicorn  # noqa: PLC0415 - not needed over stdio
-
     try:
         listener = socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128
@@ -78,10 +74,7 @@ async def serve_http(app: ASGIApp, host: str, port: int, stopper: Stopper) -> No
             f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another --host or --port."
         ) from error
     with listener:
-        config = uvicorn.Config(
-            app, log_config=None, timeout_graceful_shutdown=_CLOSE_GRACE, lifespan="auto", ws="none"
-        )
-        uvicorn_server = uvicorn.Server(config)
+        uvicorn_server = web_server(app)
 
         def stop() -> None:
             uvicorn_server.should_exit = True

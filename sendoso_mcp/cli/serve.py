@@ -13,6 +13,7 @@ from sendoso_mcp.api import ASGIApp
 from sendoso_mcp.cli.http import one_answer, serve_http, transport_security
 from sendoso_mcp.cli.stdio import serve_stdio
 from sendoso_mcp.cli.stopping import stop_on_signal
+from sendoso_mcp.cli.user import user_name
 from sendoso_mcp.errors import one_error
 from sendoso_mcp.server.app import build_server
 from sendoso_mcp.server.services import Services, open_services
@@ -40,9 +41,13 @@ def serve(settings: Settings, options: Options) -> int:
         SettingsError: an option cannot be used, or the port is taken.
     """
     sandbox = _embedded_sandbox() if settings.sandbox else None
+    principal = _local_user() if options.transport == "stdio" else "http"
 
     async def run() -> None:
-        async with stop_on_signal() as stopper, open_services(settings, sandbox=sandbox) as services:
+        async with (
+            stop_on_signal() as stopper,
+            open_services(settings, sandbox=sandbox, principal=principal) as services,
+        ):
             server = build_server(services, read_only=options.read_only, only=options.tools)
             if options.transport == "stdio":
                 await serve_stdio(server, stopper)
@@ -74,6 +79,12 @@ def serve_sandbox(host: str, port: int, *, items: int, seed: int) -> int:
     with one_error():
         anyio.run(run)
     return 0
+
+
+def _local_user() -> str:
+    """Who starts this process, and so asks for gifts over stdio."""
+    name = user_name()
+    return f"local:{name}" if name else "local"
 
 
 def _embedded_sandbox() -> ASGIApp:

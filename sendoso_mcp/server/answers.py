@@ -12,9 +12,11 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
+from sendoso_mcp.hygiene import clean_data
 from sendoso_mcp.models import Address, Recipient, Send
-from sendoso_mcp.server.hygiene import clean_data
 from sendoso_mcp.server.services import SANDBOX_NOTE
+from sendoso_mcp.spending import verdict
+from sendoso_mcp.spending.guard import Headroom
 
 
 class Answer(BaseModel):
@@ -24,10 +26,43 @@ class Answer(BaseModel):
 
 
 class Reason(BaseModel):
-    """Why: a stable code, and a sentence."""
+    """Why: a stable code, and a sentence; for a limit also its figures in USD, or in sends."""
 
     code: str
     text: str
+    limit: float | None = None
+    value: float | None = None
+    headroom: float | None = None
+
+    @classmethod
+    def of(cls, reason: verdict.Reason, *, ending: str = "") -> Self:
+        """A reason of policy's, with a sentence of the tool's behind it."""
+        return cls(
+            code=reason.code,
+            text=f"{reason.text} {ending}".rstrip(),
+            limit=usd_number(reason.limit),
+            value=usd_number(reason.value),
+            headroom=usd_number(reason.headroom),
+        )
+
+
+class LimitAnswer(BaseModel):
+    """One of policy's limits and what is left of it: USD, or sends for `sends_per_hour`."""
+
+    name: str
+    limit: float
+    used: float
+    left: float
+
+    @classmethod
+    def of(cls, headroom: Headroom) -> Self:
+        """As the ledger has it."""
+        return cls(
+            name=headroom.name,
+            limit=float(headroom.limit),
+            used=float(headroom.used),
+            left=float(headroom.left),
+        )
 
 
 class AddressAnswer(BaseModel):
@@ -105,6 +140,19 @@ def with_note(text: str, *, sandbox: bool) -> str:
     return f"{text.strip()} ({SANDBOX_NOTE})" if sandbox else text.strip()
 
 
-def usd_number(amount: Decimal | None) -> float | None:
+def plain(value: Any) -> Any:
+    """Data with every amount as JSON writes it: a plain number."""
+    match value:
+        case Decimal():
+            return float(value)
+        case dict():
+            return {key: plain(entry) for key, entry in value.items()}
+        case list() | tuple():
+            return [plain(entry) for entry in value]
+        case _:
+            return value
+
+
+def usd_number(amount: Decimal | int | None) -> float | None:
     """An amount as JSON writes it: plain USD."""
     return None if amount is None else float(amount)

@@ -17,15 +17,15 @@ from pydantic import AnyUrl, ValidationError
 
 from sendoso_mcp import __version__
 from sendoso_mcp.errors import SendosoError, SettingsError, Unsettled
+from sendoso_mcp.hygiene import clean, clean_line
 from sendoso_mcp.server.answers import finish, with_note
 from sendoso_mcp.server.completions import add_completions
-from sendoso_mcp.server.hygiene import clean, clean_line
 from sendoso_mcp.server.instructions import instructions
 from sendoso_mcp.server.prompts import add_prompts
 from sendoso_mcp.server.resources import add_resources
 from sendoso_mcp.server.services import Services
 from sendoso_mcp.server.tools import TOOLS, ToolSpec
-from sendoso_mcp.spending.approval import ANSWER_WITHIN
+from sendoso_mcp.spending.ledger import ANSWER_WITHIN
 
 # "Input should be", "String should have": the sentence is about the argument that is named before it.
 _PYDANTIC = re.compile(r"^(?:\w+ )?should ")

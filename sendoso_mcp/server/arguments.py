@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 
 from sendoso_mcp.errors import BadArgument
 from sendoso_mcp.fields import check_id
+from sendoso_mcp.hygiene import clean
 from sendoso_mcp.server.countries import COUNTRIES
-from sendoso_mcp.server.hygiene import clean
 
 
 def _email(value: str) -> str:

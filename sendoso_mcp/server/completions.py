@@ -13,7 +13,7 @@ from mcp_types import (
 
 from sendoso_mcp.api import Ability
 from sendoso_mcp.errors import SendosoError
-from sendoso_mcp.server.hygiene import clean_line
+from sendoso_mcp.hygiene import clean_line
 from sendoso_mcp.server.services import Services
 
 _MOST = 20

@@ -20,7 +20,7 @@ from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
 from pydantic import BaseModel, ConfigDict
 
-from sendoso_mcp.server.hygiene import clean_line
+from sendoso_mcp.hygiene import clean_line
 from sendoso_mcp.server.services import Services
 
 _FENCE = "+++\n"

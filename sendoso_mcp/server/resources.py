@@ -12,9 +12,9 @@ from pydantic import BaseModel
 
 from sendoso_mcp.api import Ability
 from sendoso_mcp.errors import BadArgument, NotFound, SendosoError
-from sendoso_mcp.server.answers import finish, usd_number, with_note
+from sendoso_mcp.server.answers import finish, plain, usd_number, with_note
 from sendoso_mcp.server.services import Services
-from sendoso_mcp.server.tools.get_budget import BudgetAnswer
+from sendoso_mcp.server.tools.get_budget import BudgetAnswer, read_budget
 from sendoso_mcp.server.tools.get_recipient import RecipientAnswer
 from sendoso_mcp.server.tools.get_send import SendAnswer
 
@@ -40,7 +40,7 @@ def add_resources(server: MCPServer[Services], services: Services) -> None:
         """The team's budget for the current period, in USD."""
 
         async def source() -> BudgetAnswer:
-            return BudgetAnswer.of(await sendoso.get_budget())
+            return await read_budget(services)
 
         return await read(source)
 
@@ -49,10 +49,11 @@ def add_resources(server: MCPServer[Services], services: Services) -> None:
         """What this server lets be spent, and who must say yes."""
 
         async def source() -> dict[str, Any]:
-            remaining = usd_number((await sendoso.get_budget()).remaining)
+            rules = services.guard.policy
             return {
-                "limits": {"team_budget_remaining": remaining},
-                "approval": {"person_must_approve": "every send"},
+                "version": rules.version,
+                "rules": plain(rules.model_dump(mode="python")),
+                "now": (await read_budget(services)).policy.model_dump()["limits"],
             }
 
         return await read(source)

@@ -17,14 +17,13 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
 
 from sendoso_mcp.errors import SendosoError
+from sendoso_mcp.hygiene import clean_line, quoted
 from sendoso_mcp.models import CrmType, ItemType
 from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message, RecipientId
-from sendoso_mcp.server.hygiene import quoted
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
-from sendoso_mcp.spending.approval import Question
-from sendoso_mcp.spending.guard import Settlement
-from sendoso_mcp.spending.policy import Effect, Verdict, judge, usd
+from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.quote import Quote, SendRequest
+from sendoso_mcp.spending.verdict import MUST_APPROVE, Effect, Verdict, in_usd
 
 SEND = "Send it"
 _EMAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}@[A-Za-z0-9.-]{1,253}")
@@ -41,6 +40,14 @@ class NotAsked(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked about, under a number; put in the same words until it is answered."""
+
+    number: str
+    quote: Quote
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A send that was looked up and judged, and what to ask a person about it."""
 
@@ -51,19 +58,20 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A send whose idempotency key was used before, and what became of it then."""
+    """A send that was made before, and what became of it then."""
 
     settlement: Settlement
 
 
-async def look_up(ctx: Context[Services], request: SendRequest) -> Plan:
+async def look_up(ctx: Context[Services], request: SendRequest, key: str | None) -> Plan:
     """Looks up gift, person and budget, and judges the send.
 
     Raises:
         SendosoError: something could not be looked up.
     """
-    quote = await services_of(ctx).guard.quote(request)
-    return Plan(quote, judge(quote))
+    guard = services_of(ctx).guard
+    quote = await guard.quote(request)
+    return Plan(quote, await guard.judge(quote, key))
 
 
 async def plan_send(
@@ -92,16 +100,19 @@ async def plan_send(
     if repeat := await before():
         return repeat
     try:
-        plan = await look_up(ctx, request)
+        plan = await look_up(ctx, request, idempotency_key)
     except SendosoError:
         # Meanwhile another call with the key may have ordered: then that is the answer, not this error.
         if repeat := await before():
             return repeat
         raise
-    if plan.verdict.effect is not Effect.ASK or not can_ask(ctx):
+    if plan.verdict.effect is not Effect.ASK or plan.verdict.outside_chat or not can_ask(ctx):
         return plan
     answering = _asks_in_rounds(ctx) and ctx.request_state is not None
-    return replace(plan, question=guard.question(plan.quote, idempotency_key, answering=answering))
+    asked = await guard.ask(plan.quote, plan.verdict, idempotency_key, answering=answering)
+    if isinstance(asked, Settlement):
+        return Repeat(asked)
+    return replace(plan, question=Question(asked.id, asked.quote))
 
 
 async def ask_person(
@@ -110,7 +121,7 @@ async def ask_person(
     """Asks the person in the chat, if the send needs a yes and the client can show a form."""
     if isinstance(plan, Repeat) or plan.question is None:
         return NotAsked()
-    notes = [reason.text for reason in plan.verdict.reasons if reason.code != "person_must_approve"]
+    notes = [reason.text for reason in plan.verdict.reasons if reason.code != MUST_APPROVE]
     return Elicit(put(plan.question, notes, sandbox=services_of(ctx).sandbox), Confirmation)
 
 
@@ -146,12 +157,12 @@ def put(question: Question, notes: Iterable[str], *, sandbox: bool) -> str:
     if quote.ships_to is not None:
         lines.append(f"Shipped to: {quoted(quote.ships_to or 'no address known', longest=300)}")
     if quote.price is not None:
-        lines.append(f"Price: {usd(quote.price)}, plus shipping and fees as Sendoso sets them")
+        lines.append(f"Price: {in_usd(quote.price)}, plus shipping and fees as Sendoso sets them")
     lines.append(f"Message: {quoted(message, longest=500)}" if message else "Message: none")
     if quote.order.scheduled_date:
         lines.append(f"To be sent on: {quote.order.scheduled_date:%Y-%m-%d}")
     if budget.remaining is not None and quote.budget_after is not None:
-        left, after = usd(budget.remaining), usd(quote.budget_after)
+        left, after = in_usd(budget.remaining), in_usd(quote.budget_after)
         lines.append(f"Team budget: {left} left, {after} after this gift")
     lines += [f"Note: {note}" for note in notes]
     lines.append(f"Question {question.number}")
@@ -160,7 +171,7 @@ def put(question: Question, notes: Iterable[str], *, sandbox: bool) -> str:
     return "\n".join(lines)
 
 
-async def still_holds(ctx: Context[Services], plan: Plan) -> Plan | None:
+async def still_holds(ctx: Context[Services], plan: Plan, key: str | None) -> Plan | None:
     """The plan as of now, or None if a fact that the person saw has changed since they were asked.
 
     Raises:
@@ -169,5 +180,11 @@ async def still_holds(ctx: Context[Services], plan: Plan) -> Plan | None:
     if _asks_in_rounds(ctx):
         # Everything was looked up in this very round, the one with the answer.
         return plan
-    current = await look_up(ctx, plan.quote.request)
+    current = await look_up(ctx, plan.quote.request, key)
     return current if current.quote.digest == plan.quote.digest else None
+
+
+def approver_of(ctx: Context[Services]) -> str:
+    """Who says yes in a form, as far as a server can know: whoever sits at this client."""
+    client = ctx.session.client_params
+    return f"form in {clean_line(client.client_info.name, longest=60)}" if client else "form in the chat"

@@ -13,6 +13,10 @@ from sendoso_mcp.api import ASGIApp, Sendoso, Timing, connect
 from sendoso_mcp.catalog import Catalog
 from sendoso_mcp.settings import Settings
 from sendoso_mcp.spending.guard import Guard
+from sendoso_mcp.spending.ledger import Ledger, in_thread
+from sendoso_mcp.spending.pace import Pace
+from sendoso_mcp.spending.policy import Policy
+from sendoso_mcp.spending.policy_file import read_policy
 
 SANDBOX_NOTE = "Embedded sandbox: nothing was really sent or charged."
 """In every answer, where no account is behind the server."""
@@ -36,7 +40,12 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, *, sandbox: ASGIApp | None = None, timing: Timing | None = None
+    settings: Settings,
+    *,
+    sandbox: ASGIApp | None = None,
+    timing: Timing | None = None,
+    policy: Policy | None = None,
+    principal: str = "local",
 ) -> AsyncIterator[Services]:
     """Opens everything; on leaving, waits for orders on their way (at most their deadline) and closes.
 
@@ -47,21 +56,34 @@ async def open_services(
         settings: the environment.
         sandbox: the embedded sandbox's application; needed if `settings` have no key.
         timing: time-outs of requests to Sendoso.
+        policy: what may be spent; None: what the settings' file says.
+        principal: who asks, as far as that is known: idempotency keys are theirs.
+
+    Raises:
+        SettingsError: the policy file or the ledger's address cannot be used.
     """
+    policy = policy if policy is not None else read_policy(settings.policy_file)
+    ledger = Ledger(settings.ledger, account=settings.account)
     if settings.api_key is None:
         if sandbox is None:
             raise ValueError("without a key, a sandbox must be given")
         sendoso = connect(base_url="http://sandbox", api_key="embedded-sandbox", app=sandbox, timing=timing)
     else:
-        sendoso = connect(base_url=settings.base_url, api_key=settings.api_key, timing=timing)
+        pace = Pace(ledger, policy.api.requests_per_second)
+        sendoso = connect(base_url=settings.base_url, api_key=settings.api_key, timing=timing, pace=pace)
     catalog = Catalog(sendoso)
     try:
-        async with anyio.create_task_group() as dispatches:
-            guard = Guard(sendoso, catalog.find, dispatches)
-            yield Services(sendoso, catalog, guard, settings.sandbox, anyio.Lock())
+        async with anyio.create_task_group() as tasks:
+            guard = Guard(sendoso, catalog.find, tasks, ledger=ledger, policy=policy, principal=principal)
+            async with anyio.create_task_group() as background:
+                if not ledger.in_memory:
+                    background.start_soon(guard.recover)
+                yield Services(sendoso, catalog, guard, settings.sandbox, anyio.Lock())
+                background.cancel_scope.cancel()
     finally:
         with anyio.CancelScope(shield=True):
             await sendoso.aclose()
+            await in_thread(ledger.close)
 
 
 def services_of(ctx: Context[Services]) -> Services:

@@ -1,100 +1,242 @@
-"""May this gift be sent? A pure function of the quote.
-
-The team's remaining budget is the one limit so far, and every paid or free gift needs a person's yes.
-"""
+"""What may be spent, on whom and on what, and when a person must say yes; read by `policy_file`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
-from enum import StrEnum
+import hashlib
+import json
+import re
+import unicodedata
+from decimal import ROUND_UP, Decimal
+from functools import cached_property
+from typing import Annotated
 
-from sendoso_mcp.spending.quote import Quote
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    model_validator,
+)
 
-
-class Effect(StrEnum):
-    """What a reason does to a send; of several, the strictest counts."""
-
-    ALLOW = "allow"
-    ASK = "ask"
-    DENY = "deny"
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One reason: a stable code, its effect, and one sentence for a person or a model."""
-
-    code: str
-    effect: Effect
-    text: str
+from sendoso_mcp.fields import CENT
+from sendoso_mcp.models import ItemType
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Every reason that applies, not only the first."""
+def _whole_cents(value: Decimal) -> Decimal:
+    if value != value.quantize(CENT):
+        raise ValueError("is an amount in USD and must have at most two decimals")
+    return value.quantize(CENT)
 
-    reasons: tuple[Reason, ...]
+
+def _not_a_boolean(value: object) -> object:
+    # TOML has booleans of its own, and Python would count `true` as one dollar.
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number, not text and not true or false")
+    return value
+
+
+def _domain(value: str) -> str:
+    """A domain as `covers` compares it: `example.com`, or `*.example.com` for all below it."""
+    plain = _folded(value)
+    rest = to_ascii(plain.removeprefix("*."))
+    if not _DOMAIN.fullmatch(rest):
+        raise ValueError("is not a domain: write example.com, or *.example.com for all domains below it")
+    if plain.startswith("*."):
+        return f"*.{rest}"
+    if "." not in rest:
+        # Nobody has an email there, so it would look like a rule and never apply.
+        raise ValueError("is not the domain of an email: write *.gov to mean every domain below gov")
+    return rest
+
+
+def _address(value: str) -> str:
+    if not is_address(value):
+        raise ValueError(
+            "is not an email address, such as ann@example.com; deny_domains is for whole domains"
+        )
+    return normalised_email(value)
+
+
+def _country(value: str) -> str:
+    code = country_code(value)
+    if code is None:
+        raise ValueError("is not an ISO 3166-1 alpha-2 country code, such as US or DE")
+    return code
+
+
+_Number = BeforeValidator(_not_a_boolean)
+Usd = Annotated[
+    Decimal, _Number, Field(ge=0, lt=Decimal("1e9"), allow_inf_nan=False), AfterValidator(_whole_cents)
+]
+Domains = tuple[Annotated[str, AfterValidator(_domain)], ...]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(_Section):
+    """USD; a limit that is None is not applied. Days and months are UTC's, a year is the last 365 days."""
+
+    per_send: Usd | None = None
+    per_day: Usd | None = None
+    per_month: Usd | None = None
+    per_recipient_per_year: Usd | None = None
+    sends_per_hour: Annotated[int, _Number, Field(ge=0, le=1_000_000)] | None = None
+    keep_in_budget: Usd = Decimal("0.00")
+    cost_allowance_percent: Annotated[Decimal, _Number, Field(ge=0, le=1000, allow_inf_nan=False)] = Decimal(
+        0
+    )
+
+
+class ApprovalRules(_Section):
+    """When a person is asked, in USD; what is left out asks about every gift that costs something."""
+
+    ask_above: Usd = Decimal("0.00")
+    outside_chat_above: Usd = Decimal("500.00")
+
+
+class RecipientRules(_Section):
+    """Who gets nothing. `allow_domains`, where it names any, is all there is."""
+
+    deny_domains: Domains = ()
+    allow_domains: Domains = ()
+    do_not_gift: tuple[Annotated[str, AfterValidator(_address)], ...] = ()
+    deny_countries: tuple[Annotated[str, AfterValidator(_country)], ...] = ()
+
+
+class ItemRules(_Section):
+    """What is not sent to anybody."""
+
+    deny_types: tuple[ItemType, ...] = ()
+
+
+class Rule(_Section):
+    """Stricter rules for a class of people, known by their email domains."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    email_domains: Annotated[Domains, Field(min_length=1)]
+    per_send: Usd | None = None
+    per_recipient_per_year: Usd | None = None
+    deny_types: tuple[ItemType, ...] = ()
+
+    @model_validator(mode="after")
+    def _rules_something(self) -> Rule:
+        if self.per_send is None and self.per_recipient_per_year is None and not self.deny_types:
+            raise ValueError("needs a limit: per_send, per_recipient_per_year or deny_types")
+        return self
+
+
+class ReconcileRules(_Section):
+    """How a send whose answer was lost is found again."""
+
+    mark_in_crm_id: StrictBool = False
+    """Whether an order without a CRM id may carry a mark of ours in its place."""
+
+
+class ApiRules(_Section):
+    """How hard Sendoso may be asked; shared by all that use one ledger."""
+
+    requests_per_second: Annotated[int, _Number, Field(ge=1, le=1000)] = 10
+
+
+class Policy(_Section):
+    """One policy. `version` changes with everything in it."""
+
+    limits: Limits = Limits()
+    approval: ApprovalRules = ApprovalRules()
+    recipients: RecipientRules = RecipientRules()
+    items: ItemRules = ItemRules()
+    rules: tuple[Rule, ...] = ()
+    reconcile: ReconcileRules = ReconcileRules()
+    api: ApiRules = ApiRules()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Policy:
+        names = [rule.name for rule in self.rules]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two rules are named {min(twice)}; every rule needs a name of its own")
+        return self
+
+    @cached_property
+    def document(self) -> str:
+        """The whole policy as canonical JSON."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    @cached_property
+    def version(self) -> str:
+        """Twelve hexadecimal digits that name this policy and no other."""
+        return version_of(self.document)
+
+    def rules_for(self, email: str | None) -> tuple[Rule, ...]:
+        """Every rule whose class the person with this email belongs to."""
+        return tuple(rule for rule in self.rules if email and covers(rule.email_domains, email))
 
     @property
-    def deciding(self) -> tuple[Reason, ...]:
-        """The reasons with the strictest effect: the ones that explain it."""
-        return tuple(reason for reason in self.reasons if reason.effect is self.effect)
+    def looks_at_emails(self) -> bool:
+        """Whether something in it depends on the recipient's email."""
+        people = self.recipients
+        return bool(self.rules or people.deny_domains or people.allow_domains or people.do_not_gift)
 
-    @property
-    def effect(self) -> Effect:
-        """The strictest effect among the reasons."""
-        effects = {reason.effect for reason in self.reasons}
-        return next((effect for effect in (Effect.DENY, Effect.ASK) if effect in effects), Effect.ALLOW)
-
-
-def judge(quote: Quote) -> Verdict:
-    """Allow, ask or deny, with every reason."""
-    return Verdict((*_item(quote), *_budget(quote), *_recipient(quote), _APPROVAL))
+    def to_hold(self, price: Decimal) -> Decimal:
+        """What a gift of this list price may cost with shipping, in USD, rounded up to a cent."""
+        factor = 1 + self.limits.cost_allowance_percent / 100
+        return (price * factor).quantize(CENT, rounding=ROUND_UP)
 
 
-_APPROVAL = Reason("person_must_approve", Effect.ASK, "A person must say yes to this gift at this price.")
+def version_of(document: str) -> str:
+    """The version of a policy whose `document` is given."""
+    return hashlib.sha256(document.encode()).hexdigest()[:12]
 
 
-def _item(quote: Quote) -> list[Reason]:
-    if quote.order.item.available is False:
-        return [Reason("item_unavailable", Effect.DENY, "This gift is not available now. Choose another.")]
-    return []
+_DOMAIN = re.compile(r"(?:(?!-)[a-z0-9-]{1,63}(?<!-)\.)*(?!-)[a-z0-9-]{1,63}(?<!-)")
+_LOCAL = re.compile(r"""[^\s@<>()\[\],:;"\\*]{1,64}""")
+# Not in ISO 3166-1, and in use all the same.
+_COUNTRY_ALIASES = {"UK": "GB", "EL": "GR"}
 
 
-def _budget(quote: Quote) -> list[Reason]:
-    price, remaining = quote.price, quote.budget.remaining
-    after = quote.budget_after
-    reasons = []
-    if price is None:
-        reasons.append(Reason("price_unknown", Effect.DENY, "Sendoso gives no price for this gift."))
-    if remaining is None:
-        reasons.append(Reason("budget_unknown", Effect.DENY, "Sendoso does not say what is left to spend."))
-    if price is not None and remaining is not None and after is not None and after < 0:
-        reasons.append(
-            Reason(
-                "over_team_budget",
-                Effect.DENY,
-                f"The price of {usd(price)} is more than the {usd(remaining)} left in the team's budget.",
-            )
-        )
-    return reasons
+def covers(domains: Domains, email: str) -> bool:
+    """Whether an email's domain is one of these; `*.example.com` is every domain below example.com."""
+    domain = to_ascii(_folded(email).rpartition("@")[2])
+    return any(
+        domain.endswith(pattern[1:]) if pattern.startswith("*.") else domain == pattern for pattern in domains
+    )
 
 
-def _recipient(quote: Quote) -> list[Reason]:
-    recipient = quote.order.recipient
-    by_email = quote.ships_to is None
-    if by_email and not recipient.email:
-        text = "This gift goes by email and the recipient has no email address, so Sendoso may refuse it."
-        return [Reason("no_email", Effect.ASK, text)]
-    if not by_email and (recipient.address is None or not recipient.address.street1):
-        text = (
-            "This gift is shipped and the recipient has no postal address, so Sendoso may refuse it. No tool "
-            "can add one: choose an e-gift or a charity, or a person adds the address in Sendoso."
-        )
-        return [Reason("no_postal_address", Effect.ASK, text)]
-    return []
+def is_address(email: str) -> bool:
+    """Whether this is one plain email address, and not a name with one, two of them, or a dash."""
+    local, _, domain = normalised_email(email).partition("@")
+    return "." in domain and bool(_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain))
 
 
-def usd(amount: Decimal) -> str:
-    """An amount as people read it: `1,234.50 USD`."""
-    return f"{amount:,.2f} USD"
+def normalised_email(email: str) -> str:
+    """The same for every spelling of one mailbox: case, and what follows a `+`, make no other person."""
+    local, _, domain = _folded(email).rpartition("@")
+    return f"{local.partition('+')[0].strip() or local}@{to_ascii(domain)}"
+
+
+def to_ascii(domain: str) -> str:
+    """A domain as it is written in the DNS (IDNA), without a dot at its end; unchanged where that fails."""
+    plain = domain.strip()
+    if not plain.isascii():
+        try:
+            plain = plain.encode("idna").decode()
+        except UnicodeError:
+            return domain
+    return plain.rstrip(".")
+
+
+def country_code(text: str | None) -> str | None:
+    """Two capital letters; None where it is written in another way and nobody can say what is meant."""
+    code = (text or "").strip().upper()
+    if not (len(code) == 2 and code.isascii() and code.isalpha()):
+        return None
+    return _COUNTRY_ALIASES.get(code, code)
+
+
+def _folded(text: str) -> str:
+    """Without what makes two spellings of one address differ: case, width, invisible characters, space."""
+    plain = unicodedata.normalize("NFKC", text)
+    return "".join(char for char in plain if unicodedata.category(char) != "Cf").casefold().strip()

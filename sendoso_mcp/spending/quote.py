@@ -35,6 +35,8 @@ class Quote:
     request: SendRequest
     order: Order
     budget: TeamBudget
+    position: int = 0
+    """Where the ledger stood before the budget was read: what it settled later is not in the budget yet."""
 
     @property
     def price(self) -> Decimal | None:

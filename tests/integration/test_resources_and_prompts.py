@@ -18,8 +18,10 @@ from support import EGIFT, ERAS, SARAH, Chat, chat
 
 from sendoso_mcp.sandbox import Fault, create_sandbox
 from sendoso_mcp.server.services import SANDBOX_NOTE
+from sendoso_mcp.spending.policy_file import read_policy
 
 pytestmark = pytest.mark.anyio
+DEFAULTS = read_policy(None)
 
 
 async def read(connected: Chat, uri: str) -> Any:
@@ -49,7 +51,13 @@ async def test_every_resource_reads(mode: str) -> None:
         "sendoso://recipients/{recipient_id}",
         "sendoso://sends/{send_id}",
     }
-    assert budget["remaining"] == policy["limits"]["team_budget_remaining"]
+    assert policy["version"] == DEFAULTS.version
+    assert policy["rules"]["limits"]["per_send"] == 150.0
+    assert policy["now"] == budget["policy"]["limits"]
+    limits = {limit.pop("name"): limit for limit in policy["now"]}
+    assert limits["per_day"] == {"limit": 1000.0, "used": 0.0, "left": 1000.0}
+    assert limits["sends_per_hour"] == {"limit": 30.0, "used": 0.0, "left": 30.0}
+    assert limits["team_budget"]["left"] == budget["remaining"]
     assert gift["price"] == 25.0
     assert person["name"] == "Sarah Johnson"
     assert sent["status"] == send["status"]

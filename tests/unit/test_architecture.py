@@ -10,29 +10,41 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "sendoso_mcp"
 
 # Each room, and the rooms of the package that it may import besides itself.
-BASE = {"errors", "fields", "models"}
+BASE = {"errors", "fields", "hygiene", "models"}
 RULES = {
     "__init__": set(),
     "__main__": {"cli"},
     "errors": set(),
     "fields": set(),
+    "hygiene": set(),
     "models": {"fields"},
     "settings": {"errors"},
+    "web": set(),
     "api": BASE,
     "spending": BASE,
     "catalog": BASE | {"api"},
-    "spending.guard": BASE | {"api", "spending"},
-    "server": BASE | {"api", "spending", "spending.guard", "catalog", "server.services"},
-    "server.services": BASE | {"api", "catalog", "spending.guard", "settings"},
+    "spending.ledger": BASE | {"spending"},
+    "spending.pace": BASE | {"spending", "spending.ledger"},
+    "spending.recovery": BASE | {"api", "spending", "spending.ledger"},
+    "spending.dispatch": BASE | {"api", "spending", "spending.ledger", "spending.recovery"},
+    "spending.guard": BASE | {"api", "spending", "spending.ledger", "spending.dispatch"},
+    "server": BASE
+    | {"api", "spending", "spending.ledger", "spending.dispatch", "spending.guard"}
+    | {"catalog", "server.services"},
+    "server.services": BASE
+    | {"api", "catalog", "spending", "spending.guard", "spending.ledger", "spending.pace", "settings"},
     "sandbox": {"fields", "models"},
-    "cli": BASE | {"api", "server", "server.services", "settings", "sandbox"},
+    "cli": BASE
+    | {"api", "server", "server.services", "settings", "sandbox", "web"}
+    | {"spending", "spending.ledger", "spending.pace", "spending.recovery"},
 }
 OUTSIDE = {
     "httpx": {"api"},
     "mcp": {"server", "server.services", "cli"},
     "mcp_types": {"server", "cli"},
-    "sqlite3": set(),
-    "uvicorn": {"cli"},
+    "sqlite3": {"spending.ledger"},
+    "psycopg": {"spending.ledger"},
+    "uvicorn": {"web"},
     "starlette": {"sandbox"},
     "rich": {"cli"},
 }

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sendoso_mcp.errors import SettingsError
@@ -25,7 +27,14 @@ def refuses(**environ: str) -> str:
 
 def test_without_any_variable_the_sandbox_stands_in() -> None:
     settings = read_settings({})
-    assert settings == Settings(None, DEFAULT_BASE_URL, False, "INFO")
+    assert settings == Settings(
+        api_key=None,
+        base_url=DEFAULT_BASE_URL,
+        policy_file=None,
+        ledger_url=None,
+        read_only=False,
+        log_level="INFO",
+    )
     assert settings.sandbox
     assert DEFAULT_BASE_URL == "https://app.sendoso.com/api/v2"
 
@@ -98,13 +107,62 @@ def test_an_unknown_log_level_is_refused_with_the_known_ones(written: str) -> No
     assert "WARNING" in text
 
 
-@pytest.mark.parametrize("name", ["SENDOSO_POLICY_FILE", "SENDOSO_LEDGER_URL"])
-def test_a_limit_that_would_not_be_kept_is_refused(name: str) -> None:
-    text = refuses(**{name: f"/etc/{KEY}", "SENDOSO_API_KEY": KEY})
-    assert name in text
-    assert "does not read it yet" in text
+def test_the_policy_file_is_a_path_of_the_user_s() -> None:
+    assert read_settings({}).policy_file is None
+    assert read_settings({"SENDOSO_POLICY_FILE": " /etc/gifts.toml "}).policy_file == Path("/etc/gifts.toml")
+    assert read_settings({"SENDOSO_POLICY_FILE": "~/gifts.toml"}).policy_file == Path.home() / "gifts.toml"
+
+
+def test_a_ledger_is_kept_as_it_is_written() -> None:
+    for url in ("sqlite:////var/lib/gifts.sqlite3", "postgresql://ann@db.example/gifts"):
+        settings = read_settings({"SENDOSO_LEDGER_URL": f" {url} ", "SENDOSO_API_KEY": KEY})
+        assert settings.ledger == url
+
+
+def test_the_sandbox_s_ledger_ends_with_it() -> None:
+    assert read_settings({}).ledger == "sqlite://"
+    assert (
+        read_settings({"SENDOSO_LEDGER_URL": "sqlite:///gifts.sqlite3"}).ledger == "sqlite:///gifts.sqlite3"
+    )
+
+
+def test_an_account_s_ledger_is_a_file_in_the_user_s_state_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("platformdirs.user_state_path", lambda *_, **__: tmp_path / "a b")
+    ledgers = {
+        read_settings({"SENDOSO_API_KEY": KEY, "SENDOSO_BASE_URL": url}).ledger
+        for url in (
+            "",
+            "https://eu.sendoso.test/api",
+            "https://us.sendoso.test/api",
+            "https://us.sendoso.test:1/",
+        )
+    }
+    assert ledgers == {
+        f"sqlite:///{tmp_path}/a%20b/{name}.sqlite3"
+        for name in ("ledger", "ledger-eu.sendoso.test", "ledger-us.sendoso.test", "ledger-us.sendoso.test-1")
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "account"),
+    [
+        ("https://app.sendoso.com/api/v2", "Sendoso at app.sendoso.com"),
+        ("https://someone:secret@EU.sendoso.test/api", "Sendoso at eu.sendoso.test"),
+        ("no address", "Sendoso at "),
+        ("https://[bad", "Sendoso at unknown"),
+    ],
+)
+def test_a_ledger_s_account_is_where_its_sendoso_is(url: str, account: str) -> None:
+    assert Settings(api_key=KEY, base_url=url).account == account
+
+
+def test_the_sandbox_s_account_is_no_real_one() -> None:
+    assert Settings().account == "the embedded sandbox"
 
 
 def test_settings_do_not_show_the_key_when_printed() -> None:
-    settings = read_settings({"SENDOSO_API_KEY": KEY})
+    url = f"postgresql://ann:{KEY}@db.example/gifts"
+    settings = read_settings({"SENDOSO_API_KEY": KEY, "SENDOSO_LEDGER_URL": url})
     assert KEY not in f"{settings!r} {settings}"

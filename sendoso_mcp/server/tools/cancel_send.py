@@ -28,6 +28,8 @@ async def cancel_send(ctx: Context[Services], send_id: SendId) -> CancelOutcome:
     services = services_of(ctx)
     send = await services.sendoso.get_send(send_id)
     if send.status == SendStatus.CANCELLED:
+        # Perhaps by a call that ended before it was written down.
+        await services.guard.cancelled(send_id)
         return CancelOutcome(outcome="already_cancelled")
     try:
         await services.guard.cancel(send_id)

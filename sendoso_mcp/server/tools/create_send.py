@@ -12,7 +12,7 @@ from mcp.server.mcpserver import (
     Resolve,
 )
 
-from sendoso_mcp.errors import BudgetExceeded, SendosoError
+from sendoso_mcp.errors import BadArgument, BudgetExceeded, SendosoError
 from sendoso_mcp.models import CrmType
 from sendoso_mcp.server.answers import Answer, Reason, usd_number
 from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message, RecipientId
@@ -21,16 +21,19 @@ from sendoso_mcp.server.sending import (
     Confirmation,
     NotAsked,
     Plan,
+    Question,
     Repeat,
+    approver_of,
     ask_person,
     plan_send,
     still_holds,
 )
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
-from sendoso_mcp.spending.approval import Approval, Question
-from sendoso_mcp.spending.guard import Guard, Settlement, State
-from sendoso_mcp.spending.policy import Effect, Verdict
+from sendoso_mcp.spending.dispatch import Settlement
+from sendoso_mcp.spending.guard import Guard
+from sendoso_mcp.spending.ledger import CHAT_FORM, Approval, Refusal, State
+from sendoso_mcp.spending.verdict import Effect, Verdict, in_usd
 
 NOTHING_ORDERED = "No gift was ordered by this call; nothing was charged for it."
 """Of this call: another one for the same gift may have ordered it, which not every answer can know."""
@@ -67,35 +70,39 @@ async def create_send(
         # While this call was looked up or asked about, another one with the key was answered.
         return _settled(earlier)
     if plan.verdict.effect is Effect.DENY:
+        await guard.deny(plan.quote, plan.verdict, idempotency_key)
         return _denied(plan.verdict)
+    if plan.verdict.effect is Effect.ALLOW:
+        return _result(await guard.send(plan.quote, idempotency_key))
     question = plan.question
     if question is None:
-        return _not_now("client_cannot_ask")
+        return _not_now("outside_chat_required" if plan.verdict.outside_chat else "client_cannot_ask")
     if isinstance(answer, CancelledElicitation):
-        return _settled_or(await guard.dismiss(question), _not_now("person_dismissed"))
+        return _settled_or(await guard.dismiss(question.number, "dismissed"), _not_now("person_dismissed"))
     if not isinstance(answer, AcceptedElicitation) or answer.data != Confirmation(decision=SEND):
-        return _settled_or(await guard.decline(question, idempotency_key), _not_now("person_declined"))
+        return _settled_or(await guard.decline(question.number), _not_now("person_declined"))
     try:
-        current = await still_holds(ctx, plan)
+        current = await still_holds(ctx, plan, idempotency_key)
     except SendosoError:
-        earlier = await _used_up(guard, question, idempotency_key)
+        earlier = await _used_up(guard, question, idempotency_key, "look_up_failed")
         if earlier is None:
             raise
         return _settled(earlier)
-    if current is None or current.verdict.effect is Effect.DENY:
-        earlier = await _used_up(guard, question, idempotency_key)
-        outcome = _not_now("facts_changed") if current is None else _denied(current.verdict)
-        return _settled_or(earlier, outcome)
-    approval = Approval.of(current.quote, question=question.number, rung="chat_form")
-    return _settled(await guard.send(current.quote, approval, idempotency_key))
+    if current is None:
+        earlier = await _used_up(guard, question, idempotency_key, "facts_changed")
+        return _settled_or(earlier, _not_now("facts_changed"))
+    approval = Approval(question.quote.digest, CHAT_FORM, approver_of(ctx))
+    return _result(
+        await guard.send(current.quote, idempotency_key, question=question.number, approval=approval)
+    )
 
 
-async def _used_up(guard: Guard, question: Question, key: str | None) -> Settlement | None:
+async def _used_up(guard: Guard, question: Question, key: str | None, reason: str) -> Settlement | None:
     """Closes a question whose yes cannot be followed: it must not order later, when nobody thinks of it.
 
     What became of the gift, if another call ordered it meanwhile.
     """
-    earlier = await guard.dismiss(question)
+    earlier = await guard.dismiss(question.number, reason)
     if earlier is None and key is not None:
         earlier = await guard.recall(key, question.quote.request)
     return earlier
@@ -118,9 +125,14 @@ _NOT_NOW = {
         "A person must say yes to every gift, and this client cannot show them the question. "
         "Tell the person: use a client that supports MCP elicitation (the README lists some).",
     ),
+    "outside_chat_required": (
+        "approval_required",
+        "Policy wants a gift of this price approved outside the chat, which this version cannot do yet. "
+        "Tell the person; a gift below approval.outside_chat_above can be sent here.",
+    ),
     "facts_changed": (
         "approval_required",
-        "The price, gift or recipient changed while the question was open. "
+        "The price, gift, recipient or policy changed while the question was open. "
         "Call create_send again so that the person sees the new facts.",
     ),
 }
@@ -134,19 +146,35 @@ def _not_now(code: str) -> SendOutcome:
 
 
 def _denied(verdict: Verdict) -> SendOutcome:
-    return SendOutcome(
-        outcome="denied",
-        reasons=[
-            Reason(code=reason.code, text=f"{reason.text} {NOTHING_ORDERED}") for reason in verdict.deciding
-        ],
-    )
+    return SendOutcome(outcome="denied", reasons=_reasons(verdict))
+
+
+def _reasons(verdict: Verdict) -> list[Reason]:
+    return [Reason.of(reason, ending=NOTHING_ORDERED) for reason in verdict.deciding]
+
+
+def _result(result: Settlement | Refusal) -> SendOutcome:
+    if isinstance(result, Settlement):
+        return _settled(result)
+    if result.verdict.effect is Effect.DENY:
+        return _denied(result.verdict)
+    if result.stale:
+        return _not_now("facts_changed")
+    # Policy would have asked nobody, and meanwhile something came up that a person has to know.
+    return SendOutcome(outcome="approval_required", reasons=_reasons(result.verdict))
 
 
 def _settled(settlement: Settlement) -> SendOutcome:
     """Tells what a dispatch ended as; what the caller can mend is raised."""
-    if settlement.state is State.CONFIRMED and settlement.send is not None:
-        send = settlement.send
-        return SendOutcome(outcome="sent", send_id=send.id, status=send.status, cost=usd_number(send.cost))
+    send = settlement.send
+    if send is not None and settlement.state in (State.CONFIRMED, State.CANCELLED):
+        return SendOutcome(
+            outcome="sent",
+            send_id=send.id,
+            status=send.status,
+            cost=usd_number(send.cost),
+            reasons=_overrun(settlement),
+        )
     if settlement.state is State.DECLINED:
         return _not_now("person_declined_before")
     if isinstance(settlement.error, BudgetExceeded):
@@ -154,12 +182,26 @@ def _settled(settlement: Settlement) -> SendOutcome:
         return SendOutcome(outcome="denied", reasons=[Reason(code="over_team_budget", text=text)])
     if settlement.error is not None and settlement.proves_nothing_ordered:
         raise settlement.error
+    if settlement.proves_nothing_ordered:
+        # Another call closed it, or gave the order and was refused: that one was told the reason.
+        raise BadArgument("That question is no longer open. Call create_send again to ask anew.")
     # Unknown, and whatever else proves nothing.
     text = (
         "The order was given to Sendoso and no clear answer came back, so the gift may or may not be on "
         "its way. Do not send it again. Look for it with list_sends, and tell the person."
     )
+    if settlement.state is State.NEEDS_REVIEW:
+        text += " It could not be found for certain: a person settles it with `sendoso-mcp review`."
     return SendOutcome(outcome="unknown", reasons=[Reason(code="outcome_unknown", text=text)])
+
+
+def _overrun(settlement: Settlement) -> list[Reason] | None:
+    if not settlement.over:
+        return None
+    text = f"It cost {in_usd(settlement.over)} more than the price that policy counted with."
+    if settlement.passed:
+        text += f" That is over a limit ({', '.join(settlement.passed)}): tell the person."
+    return [Reason(code="cost_above_held", text=text)]
 
 
 SPEC = ToolSpec(

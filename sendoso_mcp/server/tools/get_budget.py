@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
 
 from mcp.server.mcpserver import Context
 from pydantic import BaseModel
 
-from sendoso_mcp.models import TeamBudget
-from sendoso_mcp.server.answers import Answer, usd_number
+from sendoso_mcp.server.answers import Answer, LimitAnswer, usd_number
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
 
 
 class Allowed(BaseModel):
-    """What policy still allows."""
+    """What policy still allows. A send over `ask_above` needs a person's yes."""
 
-    most_for_one_send: float | None = None
-    person_must_approve: bool
+    limits: list[LimitAnswer]
+    per_send: float | None = None
+    per_recipient_per_year: float | None = None
+    ask_above: float
 
 
 class BudgetAnswer(Answer):
@@ -32,24 +32,37 @@ class BudgetAnswer(Answer):
     period_end: date | None = None
     policy: Allowed
 
-    @classmethod
-    def of(cls, budget: TeamBudget) -> BudgetAnswer:
-        """As Sendoso has it; policy's one limit is what remains."""
-        left = None if budget.remaining is None else max(budget.remaining, Decimal(0))
-        return cls(
-            team=budget.team_name,
-            total=usd_number(budget.total),
-            spent=usd_number(budget.spent),
-            remaining=usd_number(budget.remaining),
-            period_start=budget.period_start,
-            period_end=budget.period_end,
-            policy=Allowed(most_for_one_send=usd_number(left), person_must_approve=True),
-        )
+
+async def read_budget(services: Services) -> BudgetAnswer:
+    """Sendoso's figures, and what policy allows beside them.
+
+    Raises:
+        SendosoError: Sendoso or the ledger could not be read.
+    """
+    guard = services.guard
+    # Before the budget is asked for: what is settled from here on may not be in it.
+    position = await guard.position()
+    budget = await services.sendoso.get_budget()
+    rules = guard.policy
+    return BudgetAnswer(
+        team=budget.team_name,
+        total=usd_number(budget.total),
+        spent=usd_number(budget.spent),
+        remaining=usd_number(budget.remaining),
+        period_start=budget.period_start,
+        period_end=budget.period_end,
+        policy=Allowed(
+            limits=[LimitAnswer.of(limit) for limit in await guard.headroom(budget, position)],
+            per_send=usd_number(rules.limits.per_send),
+            per_recipient_per_year=usd_number(rules.limits.per_recipient_per_year),
+            ask_above=float(rules.approval.ask_above),
+        ),
+    )
 
 
 async def get_budget(ctx: Context[Services]) -> BudgetAnswer:
     """Reads the budget."""
-    return BudgetAnswer.of(await services_of(ctx).sendoso.get_budget())
+    return await read_budget(services_of(ctx))
 
 
 SPEC = ToolSpec(

@@ -7,17 +7,17 @@ from typing import Literal
 from mcp.server.mcpserver import Context
 
 from sendoso_mcp.models import CrmType
-from sendoso_mcp.server.answers import Answer, Reason, usd_number
+from sendoso_mcp.server.answers import Answer, LimitAnswer, Reason, usd_number
 from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message, RecipientId
 from sendoso_mcp.server.sending import can_ask, look_up
-from sendoso_mcp.server.services import Services
+from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
-from sendoso_mcp.spending.policy import Effect
 from sendoso_mcp.spending.quote import SendRequest
+from sendoso_mcp.spending.verdict import Effect, Verdict
 
 
 class Preview(Answer):
-    """Price, verdict, what would be left, and how a person would be asked."""
+    """Price, verdict, what is left before this send, and how a person would be asked."""
 
     to: str
     company: str | None = None
@@ -27,7 +27,8 @@ class Preview(Answer):
     reasons: list[Reason]
     budget_left: float | None = None
     budget_after: float | None = None
-    approval: Literal["form_in_chat", "not_possible_in_this_client"] | None = None
+    limits: list[LimitAnswer] | None = None
+    approval: Literal["form_in_chat", "outside_chat", "not_possible_in_this_client"] | None = None
 
 
 async def preview_send(
@@ -43,22 +44,33 @@ async def preview_send(
 ) -> Preview:
     """Prices and judges a send."""
     request = SendRequest(recipient_id, item_id, message or None, scheduled_date, crm_id, crm_type)
-    plan = await look_up(ctx, request)
+    plan = await look_up(ctx, request, idempotency_key)
     quote, verdict = plan.quote, plan.verdict
     recipient, item, budget = quote.order.recipient, quote.order.item, quote.budget
-    asks = verdict.effect is Effect.ASK
-    after = quote.budget_after
+    possible = verdict.effect is not Effect.DENY
     return Preview(
         to=recipient.name or recipient.email or recipient.id,
         company=recipient.company,
         gift=item.name or item.id,
         price=usd_number(quote.price),
         verdict=verdict.effect,
-        reasons=[Reason(code=reason.code, text=reason.text) for reason in verdict.deciding],
+        reasons=[Reason.of(reason) for reason in verdict.deciding],
         budget_left=usd_number(budget.remaining),
-        budget_after=usd_number(after) if asks else None,
-        approval=("form_in_chat" if can_ask(ctx) else "not_possible_in_this_client") if asks else None,
+        budget_after=usd_number(quote.budget_after) if possible else None,
+        limits=[
+            LimitAnswer.of(limit)
+            for limit in await services_of(ctx).guard.headroom(budget, quote.position, quote)
+        ],
+        approval=_approval(ctx, verdict) if verdict.effect is Effect.ASK else None,
     )
+
+
+def _approval(
+    ctx: Context[Services], verdict: Verdict
+) -> Literal["form_in_chat", "outside_chat", "not_possible_in_this_client"]:
+    if verdict.outside_chat:
+        return "outside_chat"
+    return "form_in_chat" if can_ask(ctx) else "not_possible_in_this_client"
 
 
 SPEC = ToolSpec(

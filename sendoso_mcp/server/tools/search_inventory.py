@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 
 from sendoso_mcp.catalog import Filters, search
 from sendoso_mcp.errors import BadArgument
+from sendoso_mcp.hygiene import clean_line
 from sendoso_mcp.models import InventoryItem, ItemType
 from sendoso_mcp.server.answers import Answer, usd_number
 from sendoso_mcp.server.arguments import Limit, Query, Usd
-from sendoso_mcp.server.hygiene import clean_line
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
 

@@ -7,8 +7,7 @@ from decimal import Decimal
 import pytest
 
 from sendoso_mcp.models import InventoryItem, Order, Recipient, TeamBudget
-from sendoso_mcp.server.sending import put
-from sendoso_mcp.spending.approval import Question
+from sendoso_mcp.server.sending import Question, put
 from sendoso_mcp.spending.quote import Quote, SendRequest
 
 HOSTILE = [
@@ -36,7 +35,7 @@ def question(**facts: str) -> list[str]:
         message=facts.get("message"),
     )
     quote = Quote(SendRequest("r", "i"), order, TeamBudget(remaining=Decimal(100)))
-    return put(Question("12345678", quote, 0.0), ["A note."], sandbox=True).splitlines()
+    return put(Question("12345678", quote), ["A note."], sandbox=True).splitlines()
 
 
 PLAIN = question()

@@ -1,33 +1,21 @@
-"""What the tests of `spending/` share: quotes, and a Sendoso in memory that counts orders."""
+"""What the tests of `spending/` share: quotes, policies, verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from datetime import date
+import ast
+import inspect
+from collections.abc import Awaitable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-import anyio
-import anyio.abc
-import anyio.lowlevel
-
-from sendoso_mcp.api import Ability
-from sendoso_mcp.models import (
-    GroupBy,
-    InventoryItem,
-    ItemType,
-    NewRecipient,
-    Order,
-    Page,
-    Recipient,
-    Send,
-    SendsReport,
-    SendStatus,
-    TeamBudget,
-)
-from sendoso_mcp.spending.approval import Approval
-from sendoso_mcp.spending.guard import Guard
+from sendoso_mcp.models import InventoryItem, Order, Recipient, TeamBudget
+from sendoso_mcp.spending import verdict
+from sendoso_mcp.spending.limits import Earlier, Usage
+from sendoso_mcp.spending.policy import Policy
 from sendoso_mcp.spending.quote import Quote, SendRequest
+from sendoso_mcp.spending.verdict import Verdict, judge
 
+NOW = datetime(2026, 11, 25, 15, 30, tzinfo=UTC)
 REQUEST = SendRequest("rcp_1", "itm_1")
 ADDRESS = {"street1": "1 Main St", "city": "Springfield", "country": "US"}
 
@@ -75,6 +63,33 @@ def quote(
     return Quote(request=request, order=order, budget=left or budget())
 
 
+def policy(**sections: Any) -> Policy:
+    """A policy of these sections alone; nothing else is limited."""
+    return Policy.model_validate(sections)
+
+
+def judged(
+    to: Quote | None = None,
+    *,
+    by: Policy | None = None,
+    used: Mapping[str, int] | None = None,
+    earlier: tuple[Earlier, ...] = (),
+    keyed: bool = False,
+) -> Verdict:
+    """The verdict on a quote, by a policy without limits and with nothing used, save for what is given."""
+    return judge(to or quote(), Usage(used or {}, earlier), by or Policy(), NOW, keyed=keyed)
+
+
+def reason_codes() -> set[str]:
+    """Every reason code that the verdict knows, read from its source so that none is forgotten."""
+    tree = ast.walk(ast.parse(inspect.getsource(verdict)))
+    calls = [node for node in tree if isinstance(node, ast.Call) and ast.unparse(node.func) == "Reason"]
+    codes = {ast.unparse(call.args[0]).strip("'") for call in calls}
+    assert codes >= {"MUST_APPROVE", "OUTSIDE_CHAT", "code"}
+    codes = codes - {"MUST_APPROVE", "OUTSIDE_CHAT", "code"} | {verdict.MUST_APPROVE, verdict.OUTSIDE_CHAT}
+    return codes | {*verdict._OVER.values(), "rule_per_send", "rule_per_recipient_per_year"}
+
+
 async def error_of(call: Awaitable[object]) -> Exception:
     """What a call fails with; unlike `pytest.raises`, safe to use inside a task group."""
     try:
@@ -82,100 +97,3 @@ async def error_of(call: Awaitable[object]) -> Exception:
     except Exception as error:
         return error
     raise AssertionError("no error")
-
-
-async def _at_once() -> None:
-    """A call that takes no longer than one turn of the event loop."""
-    await anyio.lowlevel.checkpoint()
-
-
-class MemorySendoso:
-    """The `Sendoso` port for one gift, one person and one budget.
-
-    `before_*` run inside a call before it answers: they may wait or raise.
-    """
-
-    abilities = frozenset(Ability)
-
-    def __init__(self) -> None:
-        self.item = item()
-        self.recipient = recipient()
-        self.budget = budget()
-        self.orders: list[Order] = []
-        self.answered = 0
-        self.before_order: Callable[[], Awaitable[None]] = _at_once
-        self.cancelled: list[str] = []
-        self.before_cancel: Callable[[], Awaitable[None]] = _at_once
-        self.before_read: Callable[[], Awaitable[None]] = _at_once
-
-    async def find_item(self, item_id: str) -> InventoryItem:
-        await self.before_read()
-        return self.item.model_copy(update={"id": item_id})
-
-    async def list_inventory(
-        self, *, type: ItemType | None = None, page: int = 1, per_page: int = 100
-    ) -> Page[InventoryItem]:
-        raise NotImplementedError
-
-    async def list_recipients(
-        self, *, query: str | None = None, page: int = 1, per_page: int = 25
-    ) -> Page[Recipient]:
-        raise NotImplementedError
-
-    async def get_recipient(self, recipient_id: str) -> Recipient:
-        await self.before_read()
-        return self.recipient.model_copy(update={"id": recipient_id})
-
-    async def create_recipient(self, new: NewRecipient) -> Recipient:
-        raise NotImplementedError
-
-    async def list_sends(
-        self,
-        *,
-        status: SendStatus | None = None,
-        start: date | None = None,
-        end: date | None = None,
-        page: int = 1,
-        per_page: int = 25,
-    ) -> Page[Send]:
-        raise NotImplementedError
-
-    async def get_send(self, send_id: str) -> Send:
-        raise NotImplementedError
-
-    async def place_order(self, order: Order) -> Send:
-        self.orders.append(order)
-        number = len(self.orders)
-        await self.before_order()
-        self.answered += 1
-        return Send(id=f"send_{number}", status="pending")
-
-    async def cancel_send(self, send_id: str) -> None:
-        await self.before_cancel()
-        self.cancelled.append(send_id)
-
-    async def get_budget(self) -> TeamBudget:
-        await self.before_read()
-        return self.budget
-
-    async def get_report(self, start: date, end: date, group_by: GroupBy | None = None) -> SendsReport:
-        raise NotImplementedError
-
-    async def aclose(self) -> None:
-        raise NotImplementedError
-
-
-def guard_of(sendoso: MemorySendoso, tasks: anyio.abc.TaskGroup) -> Guard:
-    return Guard(sendoso, sendoso.find_item, tasks)
-
-
-def raising(error: Exception) -> Callable[[], Awaitable[None]]:
-    async def fail() -> None:
-        await anyio.lowlevel.checkpoint()
-        raise error
-
-    return fail
-
-
-def yes(guard: Guard, to: Quote, key: str | None = None) -> Approval:
-    return Approval.of(to, question=guard.question(to, key).number, rung="chat_form")

@@ -5,194 +5,238 @@ from __future__ import annotations
 from dataclasses import replace
 
 import anyio
-import anyio.lowlevel
 import pytest
-from spending_kit import REQUEST, MemorySendoso, budget, error_of, guard_of, item, quote, yes
+from guard_kit import Held, MemorySendoso, asked, guarding, refused, send, settled, yes_to
+from spending_kit import REQUEST, error_of, item, policy, quote
 
-from sendoso_mcp.errors import BadArgument
-from sendoso_mcp.spending.approval import ANSWER_WITHIN, RENEWED_AFTER, Approval, Questions
-from sendoso_mcp.spending.guard import Guard, State
+from sendoso_mcp.spending.dispatch import Settlement
+from sendoso_mcp.spending.guard import Guard
+from sendoso_mcp.spending.ledger import Intent, Ledger, State
+from sendoso_mcp.spending.policy import Policy
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_one_yes_buys_one_gift_however_often_it_is_given() -> None:
-    sendoso, settlements = MemorySendoso(), []
-    to = quote()
+async def test_one_yes_buys_one_gift_however_often_it_is_given(memory_ledger: Ledger) -> None:
+    sendoso = MemorySendoso()
+    settlements: list[Settlement] = []
 
-    async def send(guard: Guard, answer: Approval) -> None:
-        settlements.append(await guard.send(to, answer))
+    async def answer(guard: Guard, question: Intent) -> None:
+        settlements.append(settled(await guard.send(quote(), None, **yes_to(question))))
 
-    async with anyio.create_task_group() as tasks:
-        guard = guard_of(sendoso, tasks)
-        answer = yes(guard, to)
+    async with guarding(sendoso, memory_ledger) as guard:
+        question = await asked(guard, quote())
         async with anyio.create_task_group() as replays:
             for _ in range(50):
-                replays.start_soon(send, guard, answer)
-        await send(guard, answer)
+                replays.start_soon(answer, guard, question)
+        await answer(guard, question)
     assert len(sendoso.orders) == 1
     assert len(settlements) == 51
-    assert all(settlement is settlements[0] for settlement in settlements)
+    assert all(settlement == settlements[0] for settlement in settlements)
 
 
-async def test_a_second_yes_to_a_second_question_buys_a_second_gift() -> None:
-    sendoso, to = MemorySendoso(), quote()
-    async with anyio.create_task_group() as tasks:
-        guard = guard_of(sendoso, tasks)
-        first, second = yes(guard, to), yes(guard, to)
+async def test_a_second_yes_to_a_second_question_buys_a_second_gift(memory_ledger: Ledger) -> None:
+    sendoso = MemorySendoso()
+    async with guarding(sendoso, memory_ledger) as guard:
+        first, second = await asked(guard, quote()), await asked(guard, quote())
         assert first == second
-        await guard.send(to, first)
-        third = yes(guard, to)
-        assert third != first
-        await guard.send(to, third)
+        await guard.send(quote(), None, **yes_to(first))
+        third = await asked(guard, quote())
+        assert third.id != first.id
+        await guard.send(quote(), None, **yes_to(third))
     assert len(sendoso.orders) == 2
 
 
-async def test_a_yes_after_a_no_to_the_same_question_orders_nothing() -> None:
-    sendoso, to = MemorySendoso(), quote()
-    async with anyio.create_task_group() as tasks:
-        guard = guard_of(sendoso, tasks)
-        answer = yes(guard, to)
-        await guard.decline(guard.question(to, None), None)
-        assert isinstance(await error_of(guard.send(to, answer)), BadArgument)
-        assert not sendoso.orders
-        await guard.send(to, yes(guard, to))
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_a_yes_after_a_no_to_the_same_question_orders_nothing(
+    memory_ledger: Ledger, key: str | None
+) -> None:
+    sendoso = MemorySendoso()
+    async with guarding(sendoso, memory_ledger) as guard:
+        question = await asked(guard, quote(), key)
+        assert await guard.decline(question.id) is None
+        assert await guard.send(quote(), key, **yes_to(question)) == Settlement(State.DECLINED)
+    assert not sendoso.orders
+
+
+async def test_a_no_without_a_key_is_a_no_to_that_question_only(memory_ledger: Ledger) -> None:
+    sendoso = MemorySendoso()
+    async with guarding(sendoso, memory_ledger) as guard:
+        await guard.decline((await asked(guard, quote())).id)
+        assert (await send(guard, quote())).state is State.CONFIRMED
     assert len(sendoso.orders) == 1
 
 
-async def test_a_key_that_was_declined_stays_declined() -> None:
-    sendoso, to = MemorySendoso(), quote()
-    async with anyio.create_task_group() as tasks:
-        guard = guard_of(sendoso, tasks)
-        answer = yes(guard, to, "k")
-        await guard.decline(guard.question(to, "k"), "k")
-        assert (await guard.send(to, answer, "k")).state is State.DECLINED
-        assert (await guard.send(to, yes(guard, to, "k"), "k")).state is State.DECLINED
+async def test_a_key_that_was_declined_stays_declined(memory_ledger: Ledger) -> None:
+    sendoso = MemorySendoso()
+    async with guarding(sendoso, memory_ledger) as guard:
+        await guard.decline((await asked(guard, quote(), "k")).id)
+        assert await send(guard, quote(), "k") == Settlement(State.DECLINED)
+        assert await guard.recall("k", REQUEST) == Settlement(State.DECLINED)
     assert not sendoso.orders
 
 
-async def test_a_no_that_comes_after_the_yes_changes_nothing() -> None:
-    sendoso, to = MemorySendoso(), quote()
-    async with anyio.create_task_group() as tasks:
-        guard = guard_of(sendoso, tasks)
-        question = guard.question(to, "k")
-        sent = await guard.send(to, yes(guard, to, "k"), "k")
-        assert await guard.decline(question, "k") is sent
-        assert await guard.dismiss(question) is sent
-        assert await guard.recall("k", to.request) is sent
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_a_no_that_comes_after_the_yes_changes_nothing(memory_ledger: Ledger, key: str | None) -> None:
+    async with guarding(MemorySendoso(), memory_ledger) as guard:
+        question = await asked(guard, quote(), key)
+        sent = await guard.send(quote(), key, **yes_to(question))
+        assert await guard.decline(question.id) == sent
+        assert await guard.dismiss(question.id, "dismissed") == sent
+    assert memory_ledger.known(question.id).state is State.CONFIRMED
 
 
-async def test_a_dismissed_question_is_asked_anew() -> None:
-    sendoso, to = MemorySendoso(), quote()
-    async with anyio.create_task_group() as tasks:
-        guard = guard_of(sendoso, tasks)
-        answer = yes(guard, to, "k")
-        await guard.dismiss(guard.question(to, "k"))
-        assert isinstance(await error_of(guard.send(to, answer, "k")), BadArgument)
-        assert await guard.recall("k", to.request) is None
-
-
-async def test_an_answer_to_a_question_that_was_never_asked_orders_nothing() -> None:
-    sendoso, to = MemorySendoso(), quote()
-    async with anyio.create_task_group() as tasks:
-        answer = Approval.of(to, question="made-up", rung="chat_form")
-        assert isinstance(await error_of(guard_of(sendoso, tasks).send(to, answer)), BadArgument)
-    assert not sendoso.orders
-
-
-def test_calls_with_different_keys_are_asked_about_apart() -> None:
-    questions = Questions()
-    assert questions.about(quote(), "a") is questions.about(quote(), "a")
-    assert len({questions.about(quote(), key).number for key in ("a", "b", None)}) == 3
-
-
-def test_a_question_is_put_in_the_same_words_while_colleagues_spend() -> None:
-    questions = Questions()
-    asked = questions.about(quote(left=budget(500)), None)
-    assert questions.about(quote(left=budget(400)), None) is asked
-
-
-def test_a_question_whose_facts_changed_is_another_question() -> None:
-    questions = Questions()
-    asked = questions.about(quote(), None)
-    dearer = questions.about(quote(gift=item(price="99")), None)
-    assert dearer.number != asked.number
-    assert not questions.close(asked.number)
-    assert questions.close(dearer.number)
-
-
-async def test_a_yes_to_one_wish_buys_no_other() -> None:
-    sendoso, one = MemorySendoso(), quote()
-    other = quote(request=replace(REQUEST, message="other words"))
-    async with anyio.create_task_group() as tasks:
-        guard = guard_of(sendoso, tasks)
-        number = guard.question(one, None).number
-        crossed = Approval.of(other, question=number, rung="chat_form")
-        assert isinstance(await error_of(guard.send(other, crossed)), BadArgument)
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_a_dismissed_question_is_asked_anew(memory_ledger: Ledger, key: str | None) -> None:
+    sendoso = MemorySendoso()
+    async with guarding(sendoso, memory_ledger) as guard:
+        question = await asked(guard, quote(), key)
+        assert await guard.dismiss(question.id, "dismissed") is None
+        assert await guard.send(quote(), key, **yes_to(question)) == Settlement(State.EXPIRED)
         assert not sendoso.orders
+        anew = await asked(guard, quote(), key)
+        assert anew.id != question.id
+        assert (await send(guard, quote(), key)).state is State.CONFIRMED
 
 
-async def test_a_no_that_loses_to_a_yes_on_its_way_waits_to_tell_what_became_of_it() -> None:
-    sendoso, to, told = MemorySendoso(), quote(), []
-    asked, may_go = anyio.Event(), anyio.Event()
+async def test_an_answer_to_a_question_that_was_never_asked_orders_nothing(memory_ledger: Ledger) -> None:
+    sendoso = MemorySendoso()
+    async with guarding(sendoso, memory_ledger) as guard:
+        question = replace(await asked(guard, quote()), id="made-up")
+        assert isinstance(await error_of(guard.send(quote(), None, **yes_to(question))), KeyError)
+    assert not sendoso.orders
 
-    async def wait() -> None:
-        asked.set()
-        await may_go.wait()
 
-    sendoso.before_order = wait
-    async with anyio.create_task_group() as tasks:
-        guard = guard_of(sendoso, tasks)
-        question = guard.question(to, None)
+async def test_an_answer_without_a_question_orders_nothing(memory_ledger: Ledger) -> None:
+    sendoso = MemorySendoso()
+    async with guarding(sendoso, memory_ledger) as guard:
+        yes = yes_to(await asked(guard, quote())) | {"question": None}
+        refusal = refused(await guard.send(quote(), None, **yes))
+        assert refusal.stale
+        assert not refused(await guard.send(quote(), None)).stale
+    assert not sendoso.orders
+
+
+async def test_a_yes_to_one_wish_buys_no_other(memory_ledger: Ledger) -> None:
+    sendoso = MemorySendoso()
+    other = quote(request=replace(REQUEST, message="other words"))
+    async with guarding(sendoso, memory_ledger) as guard:
+        # The other wish's own facts do not help: the question was about this one.
+        for digest in (quote().digest, other.digest):
+            question = await asked(guard, quote())
+            crossed = yes_to(question, quote_digest=digest)
+            assert refused(await guard.send(other, None, **crossed)).stale
+    assert not sendoso.orders
+
+
+async def test_another_person_s_question_cannot_be_answered(memory_ledger: Ledger) -> None:
+    sendoso = MemorySendoso()
+    async with (
+        guarding(sendoso, memory_ledger) as ann,
+        guarding(sendoso, memory_ledger, principal="bob") as bob,
+    ):
+        question = await asked(ann, quote())
+        assert (await asked(bob, quote())).id != question.id
+        assert refused(await bob.send(quote(), None, **yes_to(question))).stale
+    assert not sendoso.orders
+
+
+async def test_a_yes_under_another_policy_orders_nothing(memory_ledger: Ledger) -> None:
+    sendoso = MemorySendoso()
+    changed = policy(limits={"per_day": 500})
+    async with (
+        guarding(sendoso, memory_ledger) as guard,
+        guarding(sendoso, memory_ledger, policy=changed) as then,
+    ):
+        question = await asked(guard, quote(), "k")
+        assert refused(await then.send(quote(), "k", **yes_to(question))).stale
+        # Asked again, it is another question, since another policy lets it through.
+        assert (await asked(then, quote(), "k")).policy_version == changed.version
+    assert not sendoso.orders
+
+
+async def test_a_form_in_the_chat_is_not_enough_over_the_limit_for_it(memory_ledger: Ledger) -> None:
+    sendoso = MemorySendoso()
+    strict = policy(approval={"outside_chat_above": 10})
+    async with guarding(sendoso, memory_ledger, policy=strict) as guard:
+        form = await asked(guard, quote(), "a")
+        assert refused(await guard.send(quote(), "a", **yes_to(form))).stale
+        assert not sendoso.orders
+        page = await asked(guard, quote(), "b")
+        result = await guard.send(quote(), "b", **yes_to(page, rung="page"))
+        assert settled(result).state is State.CONFIRMED
+
+
+async def test_a_yes_covers_what_was_said_to_need_it_and_nothing_that_came_up_since(
+    memory_ledger: Ledger,
+) -> None:
+    sendoso = MemorySendoso()
+    async with guarding(sendoso, memory_ledger) as guard:
+        question = await asked(guard, quote(), None)
+        # Meanwhile the same person gets the same gift, with a key: that is a near-duplicate to be told of.
+        await send(guard, quote(), "k")
+        refusal = refused(await guard.send(quote(), None, **yes_to(question)))
+        assert refusal.stale
+        assert "near_duplicate" in {reason.code for reason in refusal.verdict.reasons}
+    assert len(sendoso.orders) == 1
+
+
+async def test_calls_with_different_keys_are_asked_about_apart(memory_ledger: Ledger) -> None:
+    async with guarding(MemorySendoso(), memory_ledger) as guard:
+        assert await asked(guard, quote(), "a") == await asked(guard, quote(), "a")
+        ids = {(await asked(guard, quote(), key)).id for key in ("a", "b", None)}
+    assert len(ids) == 3
+
+
+async def test_a_no_that_loses_to_a_yes_on_its_way_waits_to_tell_what_became_of_it(
+    memory_ledger: Ledger,
+) -> None:
+    sendoso, held = MemorySendoso(), Held()
+    told: list[Settlement | None] = []
+    sendoso.before_order = held
+    async with guarding(sendoso, memory_ledger) as guard:
+        question = await asked(guard, quote())
+
+        async def yes() -> None:
+            await guard.send(quote(), None, **yes_to(question))
 
         async def decline() -> None:
-            told.append(await guard.decline(question, None))
+            told.append(await guard.decline(question.id))
 
         async with anyio.create_task_group() as calls:
-            calls.start_soon(guard.send, to, yes(guard, to))
-            await asked.wait()
+            calls.start_soon(yes)
+            await held.arrived.wait()
             calls.start_soon(decline)
-            await anyio.lowlevel.checkpoint()
+            await anyio.wait_all_tasks_blocked()
             assert not told
-            may_go.set()
+            held.go.set()
     assert [settlement and settlement.state for settlement in told] == [State.CONFIRMED]
 
 
-class Clock:
-    time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
-def test_a_question_asked_anew_after_a_while_shows_the_budget_of_then() -> None:
-    clock = Clock()
-    questions = Questions(now=clock)
-    asked = questions.about(quote(left=budget(500)), None)
-    clock.time = RENEWED_AFTER + 1
-    assert questions.about(quote(left=budget(30)), None, answering=True) is asked
-    anew = questions.about(quote(left=budget(30)), None)
-    assert anew.number != asked.number
-    assert anew.quote.budget.remaining == 30
-    assert questions.close(asked.number) is None
-
-
-def test_questions_that_nobody_can_answer_any_more_are_forgotten() -> None:
-    clock = Clock()
-    questions = Questions(now=clock)
-    asked = questions.about(quote(), "old")
-    clock.time = ANSWER_WITHIN + 1
-    questions.about(quote(), "new")
-    assert questions.close(asked.number) is None
-
-
-async def test_a_no_to_a_question_that_was_renewed_is_still_a_no() -> None:
-    sendoso, to = MemorySendoso(), quote()
-    async with anyio.create_task_group() as tasks:
-        guard = guard_of(sendoso, tasks)
-        asked = guard.question(to, "k")
+async def test_a_no_to_a_question_that_was_renewed_is_still_a_no(memory_ledger: Ledger) -> None:
+    sendoso = MemorySendoso()
+    async with guarding(sendoso, memory_ledger) as guard:
+        question = await asked(guard, quote(), "k")
         dearer = quote(gift=item(price="30"))
-        answer = yes(guard, dearer, "k")
-        assert await guard.decline(asked, "k") is None
-        assert (await guard.send(dearer, answer, "k")).state is State.DECLINED
+        renewed = await asked(guard, dearer, "k")
+        assert renewed.id != question.id
+        assert await guard.decline(question.id) is None
+        assert await guard.send(dearer, "k", **yes_to(renewed)) == Settlement(State.DECLINED)
     assert not sendoso.orders
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_what_policy_allows_by_itself_needs_no_question(memory_ledger: Ledger, key: str | None) -> None:
+    sendoso = MemorySendoso()
+    generous = Policy.model_validate({"approval": {"ask_above": 20}})
+    async with guarding(sendoso, memory_ledger, policy=generous) as guard:
+        assert (await guard.judge(quote(), key)).effect == "allow"
+        assert settled(await guard.send(quote(), key)).state is State.CONFIRMED
+        again = await guard.send(quote(), key)
+    if key:
+        assert settled(again).state is State.CONFIRMED
+    else:
+        # The second one is a near-duplicate, which somebody has to see.
+        assert [reason.code for reason in refused(again).verdict.deciding] == ["near_duplicate"]
+    assert len(sendoso.orders) == 1
+    assert list(memory_ledger.trail())[1].detail == {"approved_by": "policy"}

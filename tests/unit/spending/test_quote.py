@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from spending_kit import budget, item, quote, recipient
 
 from sendoso_mcp.models import CrmType
-from sendoso_mcp.spending.approval import Approval
 from sendoso_mcp.spending.quote import Quote, SendRequest
 
 FULL = SendRequest("rcp_1", "itm_1", "Thanks!", date(2026, 5, 1), "003", CrmType.LEAD)
@@ -93,7 +92,6 @@ def test_a_quote_of_another_request_has_another_digest(change: dict[str, Any]) -
 )
 def test_a_quote_with_another_fact_that_was_shown_has_another_digest(facts: dict[str, Any]) -> None:
     assert quote(**facts).digest != quote().digest
-    assert not Approval.of(quote(), question="q", rung="chat_form").covers(quote(**facts))
 
 
 def test_what_is_left_of_the_budget_is_no_part_of_the_digest() -> None:
@@ -116,12 +114,6 @@ def test_quotes_have_the_same_digest_only_if_their_facts_are_the_same(
 
     one, other = (of(*each) for each in facts)
     assert (one.digest == other.digest) == (facts[0] == facts[1])
-
-
-def test_a_yes_covers_the_quote_it_was_given_to_and_its_like() -> None:
-    approval = Approval.of(quote(request=FULL), question="q", rung="chat_form")
-    assert approval.covers(quote(request=FULL))
-    assert approval.rung == "chat_form"
 
 
 def test_the_price_is_the_list_price() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendoso_mcp.server.hygiene import LONGEST, clean, clean_data, clean_line, quoted
+from sendoso_mcp.hygiene import LONGEST, clean, clean_data, clean_line, quoted
 
 # Every code point, lone surrogates included.
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=60)

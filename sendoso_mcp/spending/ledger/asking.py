@@ -1,0 +1,96 @@
+"""From a wish to an open question, and every way in which a question ends without an order."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sendoso_mcp.spending.ledger.book import ANSWER_WITHIN, Book, Wish
+from sendoso_mcp.spending.ledger.records import Intent, load, to_text
+from sendoso_mcp.spending.ledger.states import NOTHING_ORDERED, State
+from sendoso_mcp.spending.verdict import Verdict
+
+RENEWED_AFTER = 60.0
+"""Seconds after which the same wish, made again, is a new question and the old one void."""
+
+
+def ask(book: Book, wish: Wish, verdict: Verdict, *, answering: bool) -> Intent:
+    """The open question about this wish, or a new one; an intent that is past asking is given as it is.
+
+    A question whose facts, reasons or policy are no longer true is replaced; the team's budget, which moves
+    with every colleague's gift, is none of them, and is looked at again before an order. A wish that is made
+    again after a while (not one that is being answered) is a new question, with the budget of then.
+    """
+    expire_old(book)
+    intent = _standing(book, wish)
+    if intent is not None and intent.state not in NOTHING_ORDERED:
+        if intent.state is not State.AWAITING_APPROVAL:
+            return intent
+        waited = (book.now - intent.proposed_at).total_seconds()
+        same = (
+            intent.quote_digest == wish.quote.digest
+            and intent.asks == verdict.asks
+            and intent.policy_version == wish.policy.version
+        )
+        if same and (answering or waited <= RENEWED_AFTER):
+            return intent
+        book.move(intent, State.EXPIRED, wish.principal, reason="replaced")
+    proposed = book.propose(wish, verdict.asks, expires_at=book.now + timedelta(seconds=ANSWER_WITHIN))
+    return book.move(proposed, State.AWAITING_APPROVAL, wish.principal, detail=_reasons(verdict))
+
+
+def deny(book: Book, wish: Wish, verdict: Verdict) -> Intent:
+    """Writes down that policy forbade a wish, and ends its open question: a yes to that is void.
+
+    An intent that is past asking is given as it is.
+    """
+    intent = _standing(book, wish)
+    if intent is not None and intent.state not in NOTHING_ORDERED | {State.AWAITING_APPROVAL}:
+        return intent
+    if intent is None or intent.state is not State.AWAITING_APPROVAL:
+        intent = book.propose(wish, verdict.asks, expires_at=book.now)
+    return book.move(intent, State.DENIED, wish.principal, reason=_codes(verdict), detail=_reasons(verdict))
+
+
+def decline(book: Book, intent_id: str, actor: str) -> Intent:
+    """Takes a no. What was ordered before it came stays ordered.
+
+    If another question under the same key took the place of this one, the no is the answer to that, too.
+    """
+    intent = book.intent(intent_id)
+    if intent.state is State.EXPIRED and intent.key is not None:
+        intent = book.with_key(intent.principal, intent.key, intent.digest) or intent
+    if intent.state is State.AWAITING_APPROVAL:
+        return book.move(intent, State.DECLINED, actor, reason="person_declined")
+    return intent
+
+
+def expire(book: Book, intent_id: str, actor: str, reason: str) -> Intent:
+    """Takes a question back unanswered: an answer to it is too late, but it may be asked again."""
+    intent = book.intent(intent_id)
+    if intent.state is State.AWAITING_APPROVAL:
+        return book.move(intent, State.EXPIRED, actor, reason=reason)
+    return intent
+
+
+def expire_old(book: Book) -> None:
+    """Ends the questions that nobody can answer any more."""
+    where = "i.state = ? AND i.expires_at <= ? ORDER BY i.expires_at, i.id"
+    for intent in load(book.session, where, str(State.AWAITING_APPROVAL), to_text(book.now)):
+        book.move(intent, State.EXPIRED, "ledger", reason="nobody_answered")
+
+
+def _standing(book: Book, wish: Wish) -> Intent | None:
+    """The intent that a wish is about: its key's, or without one the question about it that is open."""
+    if wish.key is not None:
+        return book.with_key(wish.principal, wish.key, wish.quote.request.digest)
+    where = "i.principal = ? AND i.digest = ? AND i.idempotency_key IS NULL AND i.state = ? ORDER BY i.id"
+    found = load(book.session, where, wish.principal, wish.quote.request.digest, str(State.AWAITING_APPROVAL))
+    return next(iter(found), None)
+
+
+def _codes(verdict: Verdict) -> str:
+    return " ".join(dict.fromkeys(reason.code for reason in verdict.deciding))
+
+
+def _reasons(verdict: Verdict) -> dict[str, object]:
+    return {"reasons": [reason.code for reason in verdict.reasons]}

@@ -1,0 +1,263 @@
+"""The ledger: every wish, yes and order, durable before it is acted on, and right across processes.
+
+The rules are in `asking` and `ordering`, the tables in `schema`. Here are transactions: opened when first
+needed, made again if the database went away in the middle, which every rule is written to bear.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from sendoso_mcp.errors import LedgerUnavailable
+from sendoso_mcp.spending.ledger import asking, audit, ordering, settling
+from sendoso_mcp.spending.ledger.book import Book, Wish
+from sendoso_mcp.spending.ledger.database import IN_MEMORY, Database, Lost, file_of, opener
+from sendoso_mcp.spending.ledger.records import Approval, Intent, load, load_one
+from sendoso_mcp.spending.ledger.schema import MIGRATIONS, Migration
+from sendoso_mcp.spending.ledger.states import UNSETTLED, State
+from sendoso_mcp.spending.ledger.usage import usage, used
+from sendoso_mcp.spending.ledger.versions import bring_up_to_date, check
+from sendoso_mcp.spending.limits import Bucket, Usage, holds_for
+from sendoso_mcp.spending.verdict import Verdict, judge
+
+T = TypeVar("T")
+
+_PATIENCE = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.0, 5.0)
+"""Seconds to wait before each new try when the database went away; a restart takes a few."""
+
+
+class Ledger:
+    """A ledger at a URL. Its methods block; they may be called from any thread.
+
+    Every method raises `LedgerUnavailable` if the database cannot be used, and `SettingsError` if it is not
+    this version's or this account's.
+
+    Args:
+        url: see `database.opener`; nothing is opened before the first call.
+        account: names the account at Sendoso that the sends are of. A ledger serves one account. None reads
+            any.
+        read_only: reads what is there: nothing is made, and nothing brought to this version.
+        now: the current moment, aware.
+        patience: seconds to wait before each new try.
+
+    Raises:
+        SettingsError: the URL cannot be one.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        account: str | None,
+        read_only: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        patience: Iterable[float] = _PATIENCE,
+        migrations: tuple[Migration, ...] = MIGRATIONS,
+    ) -> None:
+        if account is None and not read_only:
+            raise ValueError("a ledger that is written belongs to an account")
+        self._open = opener(url, read_only=read_only)
+        self.in_memory = url == IN_MEMORY
+        self.file = file_of(url)
+        """The file that it is in; None if it is in memory or at a server."""
+        self._read_only = read_only
+        self._account = account
+        self._now = now
+        self._patience = tuple(patience)
+        self._migrations = migrations
+        self._database: Database | None = None
+        self._opening = threading.Lock()
+
+    def open(self) -> None:
+        """Opens the database and brings its tables to this version. Idempotent; every method does it."""
+        self._again(self._used)
+
+    @property
+    def account(self) -> str:
+        """Whose sends it holds; for one that is only read it may not be known before it is opened."""
+        return self._account or ""
+
+    def close(self) -> None:
+        """Closes the database. Idempotent."""
+        with self._opening:
+            if self._database is not None:
+                self._database.close()
+            self._database = None
+
+    def position(self) -> int:
+        """How far the ledger has come. What is settled later has a higher place."""
+        return self._read(lambda book: book.position())
+
+    def judge(self, wish: Wish) -> Verdict:
+        """Policy's verdict with what is used now."""
+        quote, policy = wish.quote, wish.policy
+
+        def look(book: Book) -> Verdict:
+            buckets = [hold.bucket for hold in holds_for(quote, policy, book.now)]
+            known = usage(book.session, quote, buckets, book.now)
+            return judge(quote, known, policy, book.now, keyed=wish.key is not None)
+
+        return self._read(look)
+
+    def used(self, buckets: Iterable[Bucket]) -> Usage:
+        """What is used of these buckets now."""
+        return self._read(lambda book: Usage({bucket.key: used(book.session, bucket) for bucket in buckets}))
+
+    def ask(self, wish: Wish, verdict: Verdict, *, answering: bool = False) -> Intent:
+        """See `asking.ask`."""
+        return self._write("ask", lambda book: asking.ask(book, wish, verdict, answering=answering))
+
+    def deny(self, wish: Wish, verdict: Verdict) -> Intent:
+        """See `asking.deny`."""
+        return self._write("deny", lambda book: asking.deny(book, wish, verdict))
+
+    def decline(self, intent_id: str, actor: str) -> Intent:
+        """See `asking.decline`."""
+        return self._write("decline", lambda book: asking.decline(book, intent_id, actor))
+
+    def expire(self, intent_id: str, actor: str, reason: str) -> Intent:
+        """See `asking.expire`."""
+        return self._write("expire", lambda book: asking.expire(book, intent_id, actor, reason))
+
+    def reserve(
+        self, wish: Wish, dispatch: ordering.Dispatch, *, question: str | None, approval: Approval | None
+    ) -> ordering.Reserved | ordering.Past | ordering.Refusal:
+        """See `ordering.reserve`."""
+        return self._write(
+            "reserve",
+            lambda book: ordering.reserve(book, wish, dispatch, question=question, approval=approval),
+        )
+
+    def settle(self, intent_id: str, outcome: settling.Outcome) -> Intent:
+        """See `settling.settle`."""
+        return self._write("settle", lambda book: settling.settle(book, intent_id, outcome))
+
+    def settle_order(self, token: str, outcome: settling.Outcome) -> None:
+        """As `settle`, for the order with this token; nothing happens if none was written down."""
+
+        def change(book: Book) -> None:
+            for intent in load(book.session, "a.token = ?", token):
+                settling.settle(book, intent.id, outcome)
+
+        self._write("settle", change)
+
+    def cancelled(self, send_id: str, actor: str) -> Intent | None:
+        """See `settling.cancelled`."""
+        return self._write("cancel", lambda book: settling.cancelled(book, send_id, actor))
+
+    def intent(self, intent_id: str) -> Intent | None:
+        """One intent."""
+        return self._read(lambda book: load_one(book.session, intent_id))
+
+    def known(self, intent_id: str) -> Intent:
+        """An intent that is known to exist.
+
+        Raises:
+            KeyError: it does not.
+        """
+        return self._read(lambda book: book.intent(intent_id))
+
+    def with_key(self, principal: str, key: str, digest: str) -> Intent | None:
+        """See `Book.with_key`."""
+        return self._read(lambda book: book.with_key(principal, key, digest))
+
+    def unsettled(self) -> list[Intent]:
+        """The intents whose order has no known end, oldest first."""
+        states = ", ".join(f"'{state}'" for state in sorted(UNSETTLED))
+        where = f"i.state IN ({states}) ORDER BY a.begun_at, i.id"
+        return self._read(lambda book: load(book.session, where))
+
+    def owned(self, send_ids: Iterable[str]) -> frozenset[str]:
+        """Which of these sends an intent has."""
+        ids = list(send_ids)
+
+        def look(book: Book) -> frozenset[str]:
+            sql = "SELECT send_id FROM attempts WHERE send_id = ?"
+            return frozenset(row[0] for one in ids for row in book.session.rows(sql, one))
+
+        return self._read(look)
+
+    def orphaned(self, intent: Intent) -> bool:
+        """Whether nobody gives this intent's order any more: its process is gone, or its time is up."""
+        attempt = intent.attempt
+        if intent.state is not State.DISPATCHING or attempt is None:
+            return False
+        return self._now() > attempt.ended_by or not self._again(
+            lambda: self._used().is_alive(attempt.instance)
+        )
+
+    def trail(self) -> Iterator[audit.Entry]:
+        """The audit trail, oldest first."""
+        return iter(self._read(lambda book: list(audit.entries(book.session))))
+
+    def verify(self) -> tuple[int, str] | audit.Break:
+        """See `audit.verify`."""
+
+        def look(book: Book) -> tuple[int, str] | audit.Break:
+            found = audit.verify(book.session)
+            if isinstance(found, audit.Break):
+                return found
+            damage = self._used().damage(book.session)
+            return audit.Break("file", damage) if damage else found
+
+        return self._read(look)
+
+    def writable(self) -> bool:
+        """See `Database.writable`."""
+        return self._read(lambda book: self._used().writable(book.session))
+
+    def turn(self, per_second: int) -> float:
+        """See `Database.turn`. Tried once: whoever waits for a turn has something better to do."""
+        try:
+            return self._used().turn(per_second)
+        except Lost:
+            raise LedgerUnavailable("its database cannot be reached") from None
+
+    def now(self) -> datetime:
+        """The current moment."""
+        return self._now()
+
+    def _read(self, look: Callable[[Book], T]) -> T:
+        def once() -> T:
+            with self._used().read() as session:
+                return look(Book(session, self._now()))
+
+        return self._again(once)
+
+    def _write(self, what: str, change: Callable[[Book], T]) -> T:
+        def once() -> T:
+            database = self._used()
+            with database.write(what) as session:
+                return change(Book(session, self._now(), database.instance))
+
+        return self._again(once)
+
+    def _again(self, once: Callable[[], T]) -> T:
+        for pause in self._patience:
+            with suppress(Lost):
+                return once()
+            time.sleep(pause)
+        try:
+            return once()
+        except Lost:
+            raise LedgerUnavailable("its database cannot be reached") from None
+
+    def _used(self) -> Database:
+        with self._opening:
+            if self._database is None:
+                database = self._open()
+                try:
+                    if self._read_only:
+                        self._account = check(database, self._migrations, self._account)
+                    else:
+                        bring_up_to_date(database, self._migrations, self.account)
+                except BaseException:
+                    database.close()
+                    raise
+                self._database = database
+            return self._database

@@ -1,0 +1,172 @@
+"""What happens between a question to a person and their answer: replays, and facts that change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import anyio
+import pytest
+from mcp_types import ElicitResult, InputRequiredResult
+from support import EGIFT, ERAS, NO, SARAH, YES, Person, chat, order, raise_price, sends
+
+from sendoso_mcp.sandbox import Sandbox, create_sandbox
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return create_sandbox()
+
+
+@ERAS
+async def test_a_price_that_rises_while_the_question_is_open_is_not_paid(sandbox: Sandbox, mode: str) -> None:
+    person, before = Person(), sends(sandbox)
+
+    def rise() -> None:
+        raise_price(sandbox, EGIFT)
+
+    person.before = rise
+    async with chat(sandbox, mode=mode, person=person) as connected:
+        if mode == "legacy":
+            done = await connected.call("create_send", **order())
+            assert done["outcome"] == "approval_required"
+            assert [reason["code"] for reason in done["reasons"]] == ["facts_changed"]
+            assert sends(sandbox) == before
+        else:
+            # In rounds, the changed question is asked again, with the new price in it.
+            person.before = None
+            call = partial(
+                connected.client.session.call_tool, "create_send", order(), allow_input_required=True
+            )
+            asked = await call()
+            rise()
+            assert isinstance(asked, InputRequiredResult)
+            assert asked.input_requests is not None
+            (key,) = asked.input_requests
+            again = await call(input_responses={key: YES}, request_state=asked.request_state)
+            assert isinstance(again, InputRequiredResult)
+            assert "35.00 USD" in again.model_dump_json()
+            assert sends(sandbox) == before
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_one_answer_sent_again_and_again_buys_one_gift(sandbox: Sandbox, key: str | None) -> None:
+    """In rounds the client holds the question's state, and can send it back as often as it likes."""
+    before = sends(sandbox)
+    wish = order() if key is None else order(idempotency_key=key)
+    async with chat(sandbox, person=Person()) as connected:
+        call = partial(connected.client.session.call_tool, "create_send", wish, allow_input_required=True)
+        asked = await call()
+        assert isinstance(asked, InputRequiredResult)
+        assert asked.input_requests is not None
+        (question,) = asked.input_requests
+        answer = partial(call, input_responses={question: YES}, request_state=asked.request_state)
+        async with anyio.create_task_group() as replays:
+            for _ in range(20):
+                replays.start_soon(answer)
+        for _ in range(20):
+            await answer()
+        assert sends(sandbox) == before + 1
+
+
+@pytest.mark.parametrize("refusal", [NO, ElicitResult(action="decline"), ElicitResult(action="cancel")])
+async def test_a_yes_sent_after_a_no_to_the_same_question_orders_nothing(
+    sandbox: Sandbox, refusal: ElicitResult
+) -> None:
+    before = sends(sandbox)
+    async with chat(sandbox, person=Person()) as connected:
+        call = partial(connected.client.session.call_tool, "create_send", order(), allow_input_required=True)
+        asked = await call()
+        assert isinstance(asked, InputRequiredResult)
+        assert asked.input_requests is not None
+        (question,) = asked.input_requests
+        await call(input_responses={question: refusal}, request_state=asked.request_state)
+        again = await call(input_responses={question: YES}, request_state=asked.request_state)
+    assert isinstance(again, InputRequiredResult)
+    assert sends(sandbox) == before
+
+
+@ERAS
+async def test_two_questions_and_two_yeses_buy_two_gifts(sandbox: Sandbox, mode: str) -> None:
+    person, before = Person(), sends(sandbox)
+    async with chat(sandbox, mode=mode, person=person) as connected:
+        first = await connected.call("create_send", **order())
+        second = await connected.call("create_send", **order())
+    assert first["send_id"] != second["send_id"]
+    assert len(person.asked) == 2
+    assert sends(sandbox) == before + 2
+
+
+async def test_a_yes_counts_while_colleagues_spend(sandbox: Sandbox) -> None:
+    """The question shows the budget of the moment it was first put: it does not change under the reader."""
+    person, before = Person(), sends(sandbox)
+
+    def colleague_sends() -> None:
+        sandbox.world.place(recipient_id=SARAH, item_id="item_coffeehouse_egift_card_10")
+
+    person.before = colleague_sends
+    async with chat(sandbox, person=person) as connected:
+        done = await connected.call("create_send", **order())
+    assert done["outcome"] == "sent"
+    assert len(person.asked) == 1
+    assert sends(sandbox) == before + 2
+
+
+@ERAS
+async def test_what_a_colleague_leaves_is_the_limit_all_the_same(sandbox: Sandbox, mode: str) -> None:
+    person = Person()
+
+    def colleague_spends_nearly_all() -> None:
+        left = sandbox.world.budget().remaining
+        sandbox.world.team = replace(
+            sandbox.world.team, total_budget=sandbox.world.team.total_budget - left + 20
+        )
+
+    person.before = colleague_spends_nearly_all
+    before = sends(sandbox)
+    async with chat(sandbox, mode=mode, person=person) as connected:
+        done = await connected.call("create_send", **order())
+    assert done["outcome"] == "denied"
+    assert [reason["code"] for reason in done["reasons"]] == ["over_team_budget"]
+    assert sends(sandbox) == before
+
+
+@ERAS
+async def test_a_gift_that_goes_while_the_question_is_open_is_not_ordered(
+    sandbox: Sandbox, mode: str
+) -> None:
+    person, before = Person(), sends(sandbox)
+
+    def gone() -> None:
+        gift = next(gift for gift in sandbox.world.gifts() if gift.id == EGIFT)
+        object.__setattr__(gift, "available", False)
+
+    person.before = gone
+    async with chat(sandbox, mode=mode, person=person) as connected:
+        done = await connected.call("create_send", **order())
+    assert done["outcome"] == "denied"
+    assert sends(sandbox) == before
+
+
+@ERAS
+async def test_a_parcel_goes_where_the_person_saw_or_nowhere(sandbox: Sandbox, mode: str) -> None:
+    person, before = Person(), sends(sandbox)
+
+    def moves() -> None:
+        sarah = sandbox.world.person(SARAH)
+        assert sarah.address is not None
+        object.__setattr__(sarah, "address", replace(sarah.address, street1="666 Elsewhere"))
+
+    person.before = moves
+    async with chat(sandbox, mode=mode, person=person) as connected:
+        gift = (await connected.call("search_inventory", type="physical", limit=1))["gifts"][0]
+        if mode == "legacy":
+            done = await connected.call("create_send", **order(item_id=gift["id"]))
+            assert [reason["code"] for reason in done["reasons"]] == ["facts_changed"]
+            assert sends(sandbox) == before
+        else:
+            done = await connected.call("create_send", **order(item_id=gift["id"]))
+            assert ["666 Elsewhere" in text for text in person.asked] == [False, True]
+    assert "Shipped to:" in person.asked[0]

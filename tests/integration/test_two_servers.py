@@ -1,0 +1,126 @@
+"""Two servers on one ledger: two chat windows, or two machines that share a budget."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+from support import ERAS, Chat, Person, chat, order, sends
+
+from sendoso_mcp.errors import SettingsError
+from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
+from sendoso_mcp.server.services import open_services
+from sendoso_mcp.settings import Settings
+from sendoso_mcp.spending.policy import Policy
+
+pytestmark = pytest.mark.anyio
+PEOPLE = 8
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return create_sandbox()
+
+
+@asynccontextmanager
+async def two_chats(
+    sandbox: Sandbox, url: str, *, mode: str = "auto", policy: Policy | None = None
+) -> AsyncIterator[tuple[Chat, Chat]]:
+    """Two servers at one Sendoso and one ledger, each with a client of its own and somebody who says yes."""
+    async with (
+        chat(sandbox, mode=mode, person=Person(), policy=policy, ledger_url=url) as one,
+        chat(sandbox, mode=mode, person=Person(), policy=policy, ledger_url=url) as two,
+    ):
+        yield one, two
+
+
+async def at_once(*calls: tuple[Chat, dict[str, Any]]) -> list[dict[str, Any]]:
+    """What `create_send` answers to calls that are made at the same time."""
+    answers: list[dict[str, Any]] = []
+
+    async def call(by: Chat, wish: dict[str, Any]) -> None:
+        answers.append(await by.call("create_send", **wish))
+
+    async with anyio.create_task_group() as tasks:
+        for by, wish in calls:
+            tasks.start_soon(call, by, wish)
+    return answers
+
+
+@ERAS
+async def test_one_key_at_two_servers_at_once_buys_one_gift(
+    sandbox: Sandbox, shared_url: str, mode: str
+) -> None:
+    before = sends(sandbox)
+    async with two_chats(sandbox, shared_url, mode=mode) as (one, two):
+        wish = order(idempotency_key="k")
+        answers = await at_once((one, wish), (two, wish), (one, wish), (two, wish))
+        answers.append(await two.call("create_send", **wish))
+    assert {answer["outcome"] for answer in answers} == {"sent"}
+    assert len({answer["send_id"] for answer in answers}) == 1
+    assert sends(sandbox) == before + 1
+
+
+async def test_two_servers_cannot_together_pass_a_limit(sandbox: Sandbox, shared_url: str) -> None:
+    """Each sends to people of its own; the sandbox adds nothing that was not held for."""
+    rules = Policy.model_validate({"limits": {"per_day": 100, "cost_allowance_percent": 12}})
+    before = sends(sandbox)
+    people = [person.id for person in sandbox.world.people()][:PEOPLE]
+    async with two_chats(sandbox, shared_url, policy=rules) as (one, two):
+        calls = [
+            ((one, two)[number % 2], order(recipient_id=person, idempotency_key=f"k{number}"))
+            for number, person in enumerate(people)
+        ]
+        answers = await at_once(*calls)
+        budget = await one.call("get_budget")
+    sent = [answer for answer in answers if answer["outcome"] == "sent"]
+    assert len(sent) == 3
+    assert {answer["outcome"] for answer in answers if answer not in sent} <= {"denied", "approval_required"}
+    assert sends(sandbox) == before + 3
+    used = {limit["name"]: limit["used"] for limit in budget["policy"]["limits"]}
+    assert used["per_day"] == sum(answer["cost"] for answer in sent) <= 100
+
+
+async def test_what_one_server_sent_the_other_one_cancels_and_counts(
+    sandbox: Sandbox, shared_url: str
+) -> None:
+    async with two_chats(sandbox, shared_url) as (one, two):
+        sent = await one.call("create_send", **order())
+        done = await two.call("cancel_send", send_id=sent["send_id"])
+        budget = await one.call("get_budget")
+        again = await one.call("cancel_send", send_id=sent["send_id"])
+    assert (done["outcome"], again["outcome"]) == ("cancelled", "already_cancelled")
+    used = {limit["name"]: limit["used"] for limit in budget["policy"]["limits"]}
+    assert (used["per_day"], used["sends_per_hour"]) == (0.0, 1.0)
+
+
+async def test_a_gift_whose_answer_was_lost_is_found_by_the_next_server(
+    sandbox: Sandbox, shared_url: str
+) -> None:
+    """The first server cannot look for it either, and ends; the second one finds it as it starts."""
+    before = sends(sandbox)
+    wish = order(idempotency_key="k")
+    sandbox.faults.append(Fault("POST", "/sends", status=500, acts=True))
+    for _ in range(9):
+        sandbox.faults.append(Fault("GET", "/sends", status=401))
+    async with chat(sandbox, person=Person(), ledger_url=shared_url) as first:
+        assert (await first.call("create_send", **wish))["outcome"] == "unknown"
+    sandbox.faults.clear()
+    async with chat(sandbox, person=None, ledger_url=shared_url) as second:
+        done = await second.call("create_send", **wish)
+    assert done["outcome"] == "sent"
+    assert sends(sandbox) == before + 1
+
+
+async def test_a_ledger_of_another_sendoso_is_refused_in_every_answer(
+    sandbox: Sandbox, shared_url: str
+) -> None:
+    async with chat(sandbox, person=Person(), ledger_url=shared_url) as connected:
+        await connected.call("create_send", **order())
+    account = Settings(api_key="a-fine-key", base_url="http://127.0.0.1:1", ledger_url=shared_url)
+    async with open_services(account) as services:
+        with pytest.raises(SettingsError, match="holds the sends of the embedded sandbox"):
+            await services.guard.position()
