@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from sendoso_mcp import __version__
 from sendoso_mcp.errors import SendosoError
 from sendoso_mcp.settings import Settings, read_settings
-
-_COMMANDS = ("serve", "demo", "sandbox", "doctor")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sendoso-mcp",
         description="Corporate gifting through Sendoso for AI assistants. Without a command: serve.",
-        epilog="Settings come from the environment: SENDOSO_API_KEY, SENDOSO_BASE_URL, SENDOSO_READ_ONLY, "
+        epilog="Settings come from the environment: SENDOSO_API_KEY, SENDOSO_BASE_URL, SENDOSO_POLICY_FILE "
+        "(what may be spent), SENDOSO_LEDGER_URL (where it is written down), SENDOSO_READ_ONLY, "
         "SENDOSO_LOG_LEVEL. Without a key the embedded sandbox is used and nothing is really sent.",
     )
     parser.add_argument("--version", action="version", version=f"sendoso-mcp {__version__}")
@@ -71,9 +72,61 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--seed", type=int, default=7, metavar="N", help="another seed, another world (7)")
     sandbox.set_defaults(run=_sandbox)
 
-    doctor = commands.add_parser("doctor", help="check key, API and clients' config; say what to do")
+    doctor = commands.add_parser(
+        "doctor", help="check key, API, policy, ledger and clients' config; say what to do"
+    )
     doctor.set_defaults(run=_doctor)
+
+    _add_audit(commands.add_parser("audit", help="show or verify what was asked for, approved and ordered"))
+    _add_review(
+        commands.add_parser("review", help="settle orders of which it is not known what came of them")
+    )
     return parser
+
+
+def _add_audit(audit: argparse.ArgumentParser) -> None:
+    form = audit.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object a line, complete")
+    form.add_argument(
+        "--register",
+        "--csv",
+        metavar="FILE",
+        help="write the gift register as CSV to a new FILE, or to - (stdout)",
+    )
+    audit.add_argument(
+        "--verify",
+        action="store_true",
+        help="recompute the chain of hashes over the whole ledger; exit status 1 at the first broken row",
+    )
+    rows = audit.add_argument_group("which rows")
+    rows.add_argument("--since", type=_date, metavar="DATE", help="from this UTC day on, such as 2026-11-25")
+    rows.add_argument("--until", type=_date, metavar="DATE", help="up to this UTC day, which is included")
+    rows.add_argument(
+        "--recipient", default="", metavar="TEXT", help="a part of an email, name or id, in any case"
+    )
+    rows.add_argument(
+        "--outcome",
+        default="",
+        metavar="STATE,...",
+        help="what has such a state now, such as confirmed,unknown",
+    )
+    rows.add_argument("--intent", default="", metavar="ID", help="one intent")
+    audit.set_defaults(run=_audit)
+
+
+def _add_review(review: argparse.ArgumentParser) -> None:
+    review.description = (
+        "Lists the orders that wait for a person, after a look at Sendoso; with an ID, shows one of them and "
+        "which sends could be it. --sent and --not-sent settle it, at a terminal, after a question."
+    )
+    review.add_argument("intent", nargs="?", default="", metavar="ID", help="the intent to look at or settle")
+    word = review.add_mutually_exclusive_group()
+    word.add_argument("--sent", default="", metavar="SEND_ID", help="this send at Sendoso is the order")
+    word.add_argument("--not-sent", action="store_true", help="no gift was ordered: its money comes back")
+    review.add_argument(
+        "--force", action="store_true", help="settle it although something that is shown speaks against it"
+    )
+    review.set_defaults(run=_review)
 
 
 def _address(parser: argparse.ArgumentParser, *, port: int) -> None:
@@ -87,6 +140,15 @@ def _port(text: str) -> int:
 
 def _items(text: str) -> int:
     return _number(text, 1, 200_000)
+
+
+def _date(text: str) -> date:
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError("must be a day, such as 2026-11-25")
 
 
 def _number(text: str, least: int, most: int) -> int:
@@ -139,9 +201,34 @@ def _doctor(_: argparse.Namespace) -> int:
     return anyio.run(run)
 
 
-def _settings() -> Settings:
+def _audit(arguments: argparse.Namespace) -> int:
+    from sendoso_mcp.cli.audit import Options, audit  # noqa: PLC0415 - see _serve
+    from sendoso_mcp.cli.trail import Selection  # noqa: PLC0415 - see _serve
+
+    selection = Selection(
+        since=arguments.since,
+        until=arguments.until,
+        recipient=arguments.recipient.strip(),
+        outcomes=frozenset(word.strip().lower() for word in arguments.outcome.split(",") if word.strip()),
+        intent=arguments.intent.strip(),
+    )
+    options = Options(selection, as_json=arguments.json, verify=arguments.verify, register=arguments.register)
+    return audit(_settings(quiet=True), options)
+
+
+def _review(arguments: argparse.Namespace) -> int:
+    from sendoso_mcp.cli.review import Request, review  # noqa: PLC0415 - see _serve
+
+    request = Request(
+        intent=arguments.intent, sent=arguments.sent, not_sent=arguments.not_sent, force=arguments.force
+    )
+    return review(_settings(quiet=True), request)
+
+
+def _settings(*, quiet: bool = False) -> Settings:
+    """The environment; `quiet` leaves the log to what a person at a terminal has to know."""
     settings = read_settings(os.environ)
-    _log(settings.log_level)
+    _log("WARNING" if quiet and settings.log_level == "INFO" else settings.log_level)
     return settings
 
 

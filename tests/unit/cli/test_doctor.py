@@ -3,9 +3,10 @@ from __future__ import annotations
 import io
 import json
 import socket
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,22 @@ import httpx
 import pytest
 import respx
 
+from cli.cli_kit import ACCOUNT, Books
 from sendoso_mcp.api import Timing
-from sendoso_mcp.cli import doctor as module
-from sendoso_mcp.cli.doctor import Check, check_api, check_package, check_python, check_settings, doctor
+from sendoso_mcp.cli.doctor import check_package, check_python, doctor
+from sendoso_mcp.cli.doctor import configs as module
+from sendoso_mcp.cli.doctor.api import check_api, check_settings
+from sendoso_mcp.cli.doctor.report import Check
 from sendoso_mcp.settings import DEFAULT_BASE_URL
+from sendoso_mcp.spending.ledger import Ledger, State
+from sendoso_mcp.spending.policy_file import read_policy
 
 pytestmark = pytest.mark.anyio
 
 KEY = "sdso_live_0123456789abcdef"
 BUDGET = {"team_id": "team_1", "total_budget": 5000, "spent": 3765.5, "remaining": 1234.5}
 INVENTORY = {"items": [], "pagination": {"page": 1, "per_page": 1, "total": 1320, "total_pages": 1320}}
-QUICK = Timing(connect=0.2, read=0.2, read_deadline=0.3, backoff=0.001, longest_wait=0.01)
+QUICK = Timing(connect=0.2, read=0.2, read_deadline=5, backoff=0.001, longest_wait=0.01)
 
 
 class Terminal(io.StringIO):
@@ -475,6 +481,227 @@ def test_usable_settings_are_handed_on() -> None:
     assert settings.api_key == KEY
     assert {check.level for check in checks} == {"ok"}
     assert check_settings({"SENDOSO_API_KEY": "short"})[0] is None
+
+
+SHORT = """
+[limits]
+per_send = 50
+per_day = 0
+
+[recipients]
+do_not_gift = ["ann@acme.test"]
+deny_countries = ["CU", "IR", "KP", "SY"]
+
+[[rules]]
+name = "staff"
+email_domains = ["*.gov"]
+per_send = 20
+"""
+
+
+async def test_the_policy_in_force_is_told(patient: Patient) -> None:
+    _, output = await patient.see_doctor()
+    version = read_policy(None).version
+    assert (
+        f"ok    Policy: the one that comes with the package (no SENDOSO_POLICY_FILE), version {version}"
+        in output
+    )
+    assert (
+        "info  Policy: [limits] per_send 150.00, per_day 1000.00, per_month 10000.00, "
+        "per_recipient_per_year 300.00, sends_per_hour 30\n" in output
+    )
+    assert "info  Policy: [approval] ask_above 0.00, outside_chat_above 500.00\n" in output
+
+
+async def test_a_policy_of_ones_own_is_told_with_its_rules_and_without_peoples_emails(
+    patient: Patient,
+) -> None:
+    patient.writes("policy.toml", SHORT)
+    patient.environ["SENDOSO_POLICY_FILE"] = str(patient.home / "policy.toml")
+    status, output = await patient.see_doctor()
+    assert status == 0
+    assert "ok    Policy: SENDOSO_POLICY_FILE, version " in output
+    assert "info  Policy: [limits] per_send 50.00, per_day 0.00\n" in output
+    assert "info  Policy: [recipients] do_not_gift (1 entries), deny_countries (4 entries)\n" in output
+    assert "info  Policy: [[rules]] name staff, email_domains *.gov, per_send 20.00\n" in output
+
+
+async def test_every_problem_of_a_policy_is_told_with_its_line(patient: Patient) -> None:
+    patient.writes("policy.toml", "[limits]\nper_dya = 5\nper_send = -1\n")
+    patient.environ["SENDOSO_POLICY_FILE"] = str(patient.home / "policy.toml")
+    status, output = await patient.see_doctor()
+    assert status == 1
+    first, second = failures(output)
+    assert "policy.toml, line 2: limits.per_dya" in first
+    assert "policy.toml, line 3: limits.per_send" in second
+    assert "Mend the file" in first
+
+
+@pytest.fixture
+def books(patient: Patient, sendoso: respx.MockRouter) -> Iterator[Books]:
+    """The ledger that the environment names, beside a key and a Sendoso that answers."""
+    books = Books(patient.home / "gifts" / "ledger.sqlite3")
+    patient.environ |= {"SENDOSO_API_KEY": KEY, "SENDOSO_LEDGER_URL": books.url}
+    yield books
+    books.ledger.close()
+
+
+async def test_without_a_key_the_ledger_ends_with_the_server(patient: Patient) -> None:
+    assert "info  Ledger: in memory, so it ends with the server\n" in (await patient.see_doctor())[1]
+
+
+async def test_a_ledger_in_order_is_told(patient: Patient, books: Books) -> None:
+    books.ended(State.CONFIRMED)
+    status, output = await patient.see_doctor()
+    assert status == 0
+    where = f"ok    Ledger: {books.path}"
+    assert f"{where} can be read; it holds the sends of Sendoso at app.sendoso.com\n" in output
+    assert f"{where} can be written\n" in output
+    assert "ok    Ledger: its trail is whole (5 rows)\n" in output
+    assert "wait for a person" not in output
+    if sys.platform != "win32":
+        assert f"{where} is private (mode 600)\n" in output
+
+
+async def test_orders_that_wait_for_a_person_lead_to_the_review(patient: Patient, books: Books) -> None:
+    books.ended(State.NEEDS_REVIEW)
+    books.ended(State.UNKNOWN)
+    status, output = await patient.see_doctor()
+    assert status == 0
+    assert (
+        "info  Ledger: orders that wait for a person: 1; that are looked for at Sendoso: 1\n"
+        "      Their money is held until then. Run `sendoso-mcp review`.\n" in output
+    )
+
+
+async def test_a_ledger_that_others_may_read_is_a_failure(patient: Patient, books: Books) -> None:
+    if sys.platform == "win32":
+        pytest.skip("no such modes")
+    books.path.chmod(0o644)
+    status, output = await patient.see_doctor()
+    assert status == 1
+    (told,) = failures(output)
+    assert f"may be used by others on this machine (mode 644). chmod 600 {books.path}" in told
+
+
+async def test_a_ledger_that_may_not_be_written_is_a_failure(
+    patient: Patient, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The user of a test may be one whom no mode keeps out.
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != books.path)
+    status, output = await patient.see_doctor()
+    assert status == 1
+    (told,) = failures(output)
+    assert "may not be written, so no gift can be ordered." in told
+
+
+async def test_a_ledger_that_was_changed_is_a_failure(patient: Patient, books: Books) -> None:
+    intent = books.ended(State.CONFIRMED)
+    with closing(sqlite3.connect(books.path)) as connection, connection:
+        connection.execute("UPDATE attempts SET cost_cents = 1")
+    status, output = await patient.see_doctor()
+    assert status == 1
+    (told,) = failures(output)
+    assert told.startswith(f"Ledger: it is not what its trail says, at attempts of {intent.id}: ")
+
+
+async def test_a_ledger_of_another_account_or_none_at_all_is_a_failure(
+    patient: Patient, books: Books
+) -> None:
+    books.ledger.close()
+    del patient.environ["SENDOSO_API_KEY"]
+    status, output = await patient.see_doctor()
+    assert status == 1
+    assert failures(output)[0].startswith("The ledger holds the sends of Sendoso at app.sendoso.com")
+    books.path.write_bytes(b"Dear ledger, " * 1000)
+    status, output = await patient.see_doctor()
+    assert status == 1
+    assert failures(output)[0].startswith(
+        "Ledger: it cannot be used (its file is not a SQLite database). Check"
+    )
+
+
+async def test_a_ledger_that_is_not_there_yet_is_no_failure_if_it_can_be_made(
+    patient: Patient, sendoso: respx.MockRouter
+) -> None:
+    path = patient.home / "new" / "ledger.sqlite3"
+    patient.environ |= {"SENDOSO_API_KEY": KEY, "SENDOSO_LEDGER_URL": f"sqlite:///{path}"}
+    status, output = await patient.see_doctor()
+    assert status == 0
+    assert f"info  Ledger: {path} is not there yet; a server makes it when it starts\n" in output
+    assert not path.parent.exists()
+    patient.writes("new", "a file in the place of its directory")
+    status, output = await patient.see_doctor()
+    assert status == 1
+    assert f"Ledger: {path} cannot be made: {path.parent} may not be written." in failures(output)[0]
+
+
+async def test_a_database_server_is_told_by_its_name_alone(
+    patient: Patient, sendoso: respx.MockRouter
+) -> None:
+    url = f"postgresql://me:{KEY}@127.0.0.1:9/gifts?password=hunter2"
+    patient.environ |= {"SENDOSO_API_KEY": KEY, "SENDOSO_LEDGER_URL": url}
+    status, output = await patient.see_doctor()
+    assert status == 1
+    (told,) = failures(output)
+    assert told.startswith("Ledger: it cannot be used (its database cannot be reached).")
+    assert KEY not in output
+    assert "hunter2" not in output
+
+
+async def test_a_ledger_in_postgresql_is_checked_too(
+    patient: Patient, sendoso: respx.MockRouter, shared_url: str
+) -> None:
+    with closing(Ledger(shared_url, account=ACCOUNT)) as ledger:
+        ledger.open()
+    patient.environ |= {"SENDOSO_API_KEY": KEY, "SENDOSO_LEDGER_URL": shared_url}
+    status, output = await patient.see_doctor()
+    assert status == 0, output
+    assert "can be written\n" in output
+    assert "ok    Ledger: its trail is whole (0 rows)\n" in output
+
+
+async def test_settings_that_cannot_be_used_leave_policy_and_ledger_unchecked(patient: Patient) -> None:
+    patient.environ["SENDOSO_READ_ONLY"] = "perhaps"
+    _, output = await patient.see_doctor()
+    assert "info  Policy, ledger: not checked, since the settings cannot be used\n" in output
+
+
+@pytest.mark.parametrize(
+    ("env", "failure"),
+    [
+        (
+            {"SENDOSO_POLICY_FILE": "policy.toml"},
+            "SENDOSO_POLICY_FILE is not a whole path. Give the whole path",
+        ),
+        ({"SENDOSO_POLICY_FILE": "/gone/policy.toml"}, "Policy: /gone/policy.toml does not exist."),
+        ({"SENDOSO_POLICY_FILE": f"/{KEY}"}, "Policy: the file in SENDOSO_POLICY_FILE does not exist."),
+        ({"SENDOSO_LEDGER_URL": "sqlite:///gifts.sqlite3"}, "names a file without its whole path."),
+        ({"SENDOSO_LEDGER_URL": f"mysql://me:{KEY}@db/gifts"}, "SENDOSO_LEDGER_URL is not the address of a"),
+        ({"SENDOSO_LEDGER_URL": KEY}, "SENDOSO_LEDGER_URL is not the address of a ledger."),
+    ],
+)
+async def test_a_policy_and_a_ledger_in_a_clients_config_are_checked(
+    patient: Patient, program: Path, env: dict[str, str], failure: str
+) -> None:
+    patient.configures(command=str(program), env={"SENDOSO_API_KEY": "sdso_live_of_the_client"} | env)
+    status, output = await patient.see_doctor()
+    assert status == 1
+    (told,) = failures(output)
+    assert 'server "gifts", its env: ' in told
+    assert failure in told
+    assert KEY not in output
+
+
+async def test_a_good_policy_and_ledger_in_a_clients_config_are_fine(patient: Patient, program: Path) -> None:
+    patient.writes("policy.toml", SHORT)
+    env = {
+        "SENDOSO_API_KEY": KEY,
+        "SENDOSO_POLICY_FILE": str(patient.home / "policy.toml"),
+        "SENDOSO_LEDGER_URL": f"sqlite:///{patient.home / 'gifts.sqlite3'}",
+    }
+    patient.configures(command=str(program), env=env)
+    assert (await patient.see_doctor())[0] == 0
 
 
 async def test_problems_are_counted(patient: Patient) -> None:

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.cli_kit import Books
+from sendoso_mcp.cli import main
+from sendoso_mcp.spending.ledger import State
+
+
+def test_help_names_every_command_and_every_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    assert left.value.code == 0
+    words = set(capsys.readouterr().out.replace(",", " ").split())
+    assert words >= {"serve", "demo", "sandbox", "doctor", "audit", "review"}
+    assert words >= {
+        f"SENDOSO_{name}" for name in ("API_KEY", "BASE_URL", "POLICY_FILE", "LEDGER_URL", "READ_ONLY")
+    }
+
+
+def test_audit_loads_neither_the_protocol_nor_the_table_for_a_machine(tmp_path: Path) -> None:
+    books = Books(tmp_path / "ledger.sqlite3")
+    books.ended(State.CONFIRMED)
+    books.ledger.close()
+    code = (
+        "import os, sys\n"
+        f"os.environ['SENDOSO_LEDGER_URL'] = {books.url!r}\n"
+        "from sendoso_mcp.cli import main\n"
+        "assert main(['audit', '--json']) == 0\n"
+        "print([name for name in ('mcp', 'rich', 'httpx', 'uvicorn', 'psycopg') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
