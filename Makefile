@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-deep check format lock snapshots definitions setup clean
+.PHONY: demo test test-deep check format bench lock snapshots definitions setup clean
 
 demo: $(READY)  ## a scripted assistant does the whole job on the embedded sandbox
 	@$(BIN)/sendoso-mcp demo
@@ -22,6 +22,9 @@ check: $(READY)  ## formatter, linter, strict type check
 format: $(READY)  ## rewrites the code in the house style
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## what the guard adds to a send, beside the same send without it
+	@$(BIN)/python -m benchmarks.sends
 
 definitions: $(READY)  ## what the tool definitions cost a model, in characters
 	@$(BIN)/python -m benchmarks.definitions
