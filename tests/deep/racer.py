@@ -209,7 +209,7 @@ class Racer:
     ) -> int | None:
         """Orders a gift, and keeps it if told so; if it may not be, says how much is left for one."""
         token, amount = secrets.token_hex(8), int((wish.quote.price or 0) * 100)
-        self.note("trying", token, sync=False, key=wish.key, cents=amount)
+        self.note("trying", token, sync=False, wish=question or wish.key)
         try:
             result = self.ledger.reserve(wish, dispatch_of(token), question=question, approval=approval)
         except LedgerUnavailable:
@@ -226,7 +226,7 @@ class Racer:
             if attempt is not None and attempt.token == token:
                 self.note("abandoned", token)
             return None
-        self.note("granted", token, intent=result.intent.id, cents=amount, key=wish.key, question=question)
+        self.note("granted", token, intent=result.intent.id, cents=amount)
         self.tell("granted", cents=amount)
         self.settle(result.intent, token, amount, keep=keep)
         if self.random.random() < 0.1:
