@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import anyio
 import pytest
-from guard_kit import MemorySendoso, guarding, raising, send
+from guard_kit import MemorySendoso, at_once, guarding, raising, send
 from spending_kit import REQUEST, error_of, quote
 
 from sendoso_mcp.errors import BadArgument, NotFound, Timeout
@@ -54,8 +54,8 @@ async def test_a_quote_knows_where_the_ledger_stood_before_the_budget_was_read(m
         before = memory_ledger.position()
 
         async def meanwhile() -> None:
-            if memory_ledger.position() == before:
-                await send(guard, quote())
+            sendoso.before_read = at_once
+            await send(guard, quote())
 
         sendoso.before_read = meanwhile
         found = await guard.quote(REQUEST)
