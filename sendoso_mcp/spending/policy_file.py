@@ -28,7 +28,7 @@ _SHIPPED = files("sendoso_mcp.spending") / "policies"
 _MOST_TOLD = 20
 _NOT_STARTED = (
     "The server does not start with a policy that it does not understand whole; nothing was sent. "
-    "Mend the file, then start again."
+    "Mend the file that SENDOSO_POLICY_FILE names, then start again."
 )
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 

@@ -638,9 +638,9 @@ def test_the_ledger_does_what_its_model_does(
     try:
         search(lambda: MEMORY, deep(8, 120), deep(50, 100), sqlite)
         with NewUrls.sqlite() as new_url:
-            search(new_url, deep(6, 100), deep(40, 100), sqlite)
+            search(new_url, deep(6, 60), deep(40, 100), sqlite)
         with NewUrls.postgresql(postgres_server) as new_url:
-            search(new_url, deep(6, 100), deep(40, 100), postgresql)
+            search(new_url, deep(6, 60), deep(40, 100), postgresql)
     finally:
         figure(
             f"ledger against its model: {sqlite.steps:,} steps on SQLite, {postgresql.steps:,} on PostgreSQL,"

@@ -382,18 +382,10 @@ def test_processes_that_race_lose_nothing_when_their_server_is_killed(
 def test_in_no_second_processes_that_race_get_more_turns_than_there_are(
     per_second: int, each: int, shared_url: str, crew: Crew, tmp_path: Path
 ) -> None:
-    job = Job(
-        shared_url,
-        log="",
-        seed=0,
-        began=time.time(),
-        limits={},
-        people=[],
-        turns=(each, per_second),
-    )
+    job = Job(shared_url, log="", seed=0, began=time.time(), limits={}, people=[], turns=(each, per_second))
     _, said = crew.race(tmp_path, lambda _, log: replace(job, log=log))
     moments = sorted(moment for told in said for moment in told["moments"])
-    assert len(moments) == PROCESSES * job.turns[0]
+    assert len(moments) == PROCESSES * each
     # A moment as a float, some decimals of which a second is.
     closest = min(later - one for one, later in zip(moments, moments[per_second:], strict=False))
     assert closest > 1 - 1e-6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -128,7 +129,7 @@ def test_an_order_on_its_way_is_finished_before_the_process_ends(start: Start) -
             upstream.answer.set()
             assert process.popen.wait(timeout=20) == 0
     assert upstream.ordered == 1
-    assert any("dispatch confirmed" in line for line in process.log)
+    assert any(re.search(r"dispatch of \w+: confirmed", line) for line in process.log)
 
 
 class _SlowSendoso:

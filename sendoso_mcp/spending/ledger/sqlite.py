@@ -168,7 +168,8 @@ class SqliteDatabase:
             self._pace = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
             self._pace.execute("PRAGMA synchronous = OFF")
             self._pace.execute("CREATE TABLE IF NOT EXISTS pace (id INTEGER PRIMARY KEY, turns TEXT)")
-        self._pace.execute("BEGIN IMMEDIATE")
+        with self._queue():
+            self._pace.execute("BEGIN IMMEDIATE")
         try:
             found = self._pace.execute("SELECT turns FROM pace WHERE id = 1").fetchone()
             now = time.time()

@@ -15,7 +15,7 @@ from sendoso_mcp.spending.policy_file import packs, parse_policy, read_policy
 KEY = "sk-0123456789abcdef-secret"
 END = (
     "The server does not start with a policy that it does not understand whole; nothing was sent. "
-    "Mend the file, then start again."
+    "Mend the file that SENDOSO_POLICY_FILE names, then start again."
 )
 
 
