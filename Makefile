@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-deep check format bench lock snapshots definitions setup clean
+.PHONY: demo test test-browser test-deep check format bench lock snapshots definitions setup clean
 
 demo: $(READY)  ## a scripted assistant does the whole job on the embedded sandbox
 	@$(BIN)/sendoso-mcp demo
 
 test: $(READY)  ## every test, with warnings as errors
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-browser: $(READY)  ## the approval page in a real browser; needs Debian's chromium and chromium-driver
+	@$(BIN)/python -m pytest tests/in_browser
 
 test-deep: $(READY)  ## the searches for faults, run large; prints what they tried and found
 	@TEST_DEPTH=deep $(BIN)/python -m pytest -n 2 --dist worksteal tests/deep

@@ -22,6 +22,7 @@ RULES = {
     "web": set(),
     "api": BASE,
     "spending": BASE,
+    "spending.desk": set(),
     "catalog": BASE | {"api"},
     "spending.ledger": BASE | {"spending"},
     "spending.pace": BASE | {"spending", "spending.ledger"},
@@ -34,8 +35,9 @@ RULES = {
     "server.services": BASE
     | {"api", "catalog", "spending", "spending.guard", "spending.ledger", "spending.pace", "settings"},
     "sandbox": {"fields", "models"},
+    "page": BASE | {"spending.desk", "web"},
     "cli": BASE
-    | {"api", "server", "server.services", "settings", "sandbox", "web"}
+    | {"api", "page", "server", "server.services", "settings", "sandbox", "web"}
     | {"spending", "spending.ledger", "spending.pace", "spending.recovery"},
 }
 OUTSIDE = {
@@ -45,7 +47,7 @@ OUTSIDE = {
     "sqlite3": {"spending.ledger"},
     "psycopg": {"spending.ledger"},
     "uvicorn": {"web"},
-    "starlette": {"sandbox"},
+    "starlette": {"page", "sandbox"},
     "rich": {"cli"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
