@@ -11,6 +11,7 @@ from mcp.server.mcpserver import Context
 
 from sendoso_mcp.api import ASGIApp, Sendoso, Timing, connect
 from sendoso_mcp.catalog import Catalog
+from sendoso_mcp.errors import SettingsError
 from sendoso_mcp.settings import Settings
 from sendoso_mcp.spending.guard import Guard
 from sendoso_mcp.spending.ledger import Ledger, in_thread
@@ -64,6 +65,11 @@ async def open_services(
     """
     policy = policy if policy is not None else read_policy(settings.policy_file)
     ledger = Ledger(settings.ledger, account=settings.account)
+    if ledger.in_memory and not settings.sandbox:
+        raise SettingsError(
+            "SENDOSO_LEDGER_URL is a ledger in memory, which would forget what was ordered. "
+            "Name a file (sqlite:////var/lib/gifts.sqlite3), or remove it for the default."
+        )
     if settings.api_key is None:
         if sandbox is None:
             raise ValueError("without a key, a sandbox must be given")

@@ -208,7 +208,8 @@ def covers(domains: Domains, email: str) -> bool:
 def is_address(email: str) -> bool:
     """Whether this is one plain email address, and not a name with one, two of them, or a dash."""
     local, _, domain = normalised_email(email).partition("@")
-    return "." in domain and bool(_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain))
+    # What is not ASCII can look like any other: whoever has such an address is asked about.
+    return local.isascii() and "." in domain and bool(_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain))
 
 
 def normalised_email(email: str) -> str:
@@ -238,5 +239,25 @@ def country_code(text: str | None) -> str | None:
 
 def _folded(text: str) -> str:
     """Without what makes two spellings of one address differ: case, width, invisible characters, space."""
-    plain = unicodedata.normalize("NFKC", text)
-    return "".join(char for char in plain if unicodedata.category(char) != "Cf").casefold().strip()
+    # Before and after: a filler can become another one by being normalised.
+    plain = _seen(unicodedata.normalize("NFKC", _seen(text)))
+    return plain.casefold().strip()
+
+
+# Default ignorable code points that are no format characters (Unicode's DerivedCoreProperties), and the
+# Braille blank.
+_IGNORABLE = frozenset(
+    (
+        *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0),
+        *(*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0000, 0xE1000)),
+    )
+)
+
+
+def _seen(text: str) -> str:
+    return "".join(char for char in text if not _is_hidden(char))
+
+
+def _is_hidden(char: str) -> bool:
+    kind = unicodedata.category(char)
+    return kind == "Cf" or ord(char) in _IGNORABLE or (kind == "Cc" and not char.isspace())

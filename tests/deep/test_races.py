@@ -83,6 +83,7 @@ class Notes:
     abandoned: set[str] = field(default_factory=set)
     last_of_the_dead: set[str] = field(default_factory=set)
     """The tokens with which processes died."""
+    deaths: int = 0
 
     def read(self, path: Path, *, died: bool) -> None:
         # A process that is killed may leave the last line half written.
@@ -170,7 +171,7 @@ class Crew:
             else:
                 assert told["word"] != "ended" or racing in dead, "a process ended by itself"
                 said.append(told)
-        notes = Notes()
+        notes = Notes(deaths=len(dead))
         for racing in dead:
             racing.end()
             self.racing.remove(racing)
@@ -254,6 +255,7 @@ class Round:
         intents = self.ledger._read(lambda book: load(book.session, "a.token IS NOT NULL"))
         self.tally.rounds += 1
         self.tally.orders += len(intents)
+        self.tally.deaths += notes.deaths
         self.compare(notes, {intent.attempt.token: intent for intent in intents if intent.attempt})
         verified = self.ledger.verify()
         assert not isinstance(verified, Break), verified
@@ -352,7 +354,6 @@ def test_processes_that_race_use_up_each_limit_to_the_cent(
             for race in (race_for_a_day, race_for_people, race_for_an_hour):
                 deaths = frozenset(rng.sample(range(1, deep(8, 60)), deep(1, 4)))
                 race(crew, tmp_path, next(urls), tally, deaths=deaths)
-                tally.deaths += len(deaths)
             race_for_the_budget(crew, tmp_path, next(urls), tally)
     finally:
         figure(f"races on {kind}: {tally}")

@@ -75,9 +75,24 @@ IN_MEMORY = "sqlite://"
 
 
 def file_of(url: str) -> Path | None:
-    """The file that a ledger's URL names; None if it names none."""
-    path = url.removeprefix("sqlite:///")
-    return Path(unquote(path)).expanduser() if path and path != url else None
+    """The file that a ledger's URL names; None if it names none.
+
+    Raises:
+        SettingsError: SQLite would take the name for something else than a file, such as memory.
+    """
+    raw = url.removeprefix("sqlite:///")
+    path = unquote(raw)
+    if not raw or raw == url:
+        return None
+    if path.startswith((":", "file:")) or "\0" in path or "?" in raw or "#" in raw:
+        raise SettingsError(
+            "SENDOSO_LEDGER_URL must name a file and nothing else, such as sqlite:////var/lib/gifts.sqlite3. "
+            "A ledger in memory would forget what was ordered."
+        )
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise SettingsError("SENDOSO_LEDGER_URL is in the home of a user that is not there.") from None
 
 
 def opener(url: str, *, read_only: bool = False) -> Callable[[], Database]:

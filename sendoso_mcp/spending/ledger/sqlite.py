@@ -39,6 +39,8 @@ class SqliteDatabase:
 
     def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
         self.instance = f"{os.getpid()}-{secrets.token_hex(6)}"
+        # By every name and link it is one ledger, with one place for the locks beside it.
+        path = path and path.resolve()
         self._path = path
         self._lock = threading.RLock()
         self._pace: sqlite3.Connection | None = None
