@@ -28,7 +28,7 @@ from sendoso_mcp.models import Order
 from sendoso_mcp.spending import dispatch, guard
 from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.guard import Guard
-from sendoso_mcp.spending.ledger import CHAT_FORM, Approval, Intent, Ledger, State, in_thread
+from sendoso_mcp.spending.ledger import CHAT_FORM, Approval, Ledger, State, in_thread
 from sendoso_mcp.spending.pace import Pace
 from sendoso_mcp.spending.policy import ApiRules, Limits, Policy
 from sendoso_mcp.spending.quote import SendRequest
@@ -101,11 +101,11 @@ async def without_guard(sendoso: Sendoso, catalog: Catalog, request: SendRequest
 
 async def with_guard(guarded: Guard, request: SendRequest, key: str) -> None:
     """A send as `create_send` makes it: look up, judge, ask, and after a yes reserve, order, settle."""
-    assert await guarded.recall(key, request) is None
-    quote = await guarded.quote(request)
-    verdict = await guarded.judge(quote, key)
-    question = await guarded.ask(quote, verdict, key)
-    assert isinstance(question, Intent)
+    position = await guarded.start(request, key)
+    assert isinstance(position, int)
+    quote = await guarded.quote(request, position)
+    question = (await guarded.consider(quote, key)).question
+    assert question is not None
     approval = Approval(quote.digest, CHAT_FORM, "benchmark")
     done = await guarded.send(quote, key, question=question.id, approval=approval)
     assert isinstance(done, Settlement)

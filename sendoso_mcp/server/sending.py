@@ -23,7 +23,7 @@ from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
 from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.quote import Quote, SendRequest
-from sendoso_mcp.spending.verdict import MUST_APPROVE, Effect, Verdict, in_usd
+from sendoso_mcp.spending.verdict import MUST_APPROVE, Verdict, in_usd
 
 SEND = "Send it"
 _EMAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}@[A-Za-z0-9.-]{1,253}")
@@ -93,25 +93,23 @@ async def plan_send(
     request = SendRequest(recipient_id, item_id, message or None, scheduled_date, crm_id, crm_type)
     guard = services_of(ctx).guard
 
-    async def before() -> Repeat | None:
-        earlier = await guard.recall(idempotency_key, request) if idempotency_key is not None else None
-        return None if earlier is None else Repeat(earlier)
-
-    if repeat := await before():
-        return repeat
+    position = await guard.start(request, idempotency_key)
+    if isinstance(position, Settlement):
+        return Repeat(position)
     try:
-        plan = await look_up(ctx, request, idempotency_key)
+        quote = await guard.quote(request, position)
     except SendosoError:
         # Meanwhile another call with the key may have ordered: then that is the answer, not this error.
-        if repeat := await before():
-            return repeat
+        if idempotency_key and (earlier := await guard.recall(idempotency_key, request)) is not None:
+            return Repeat(earlier)
         raise
-    if plan.verdict.effect is not Effect.ASK or plan.verdict.outside_chat or not can_ask(ctx):
-        return plan
     answering = _asks_in_rounds(ctx) and ctx.request_state is not None
-    asked = await guard.ask(plan.quote, plan.verdict, idempotency_key, answering=answering)
-    if isinstance(asked, Settlement):
-        return Repeat(asked)
+    considered = await guard.consider(quote, idempotency_key, answering=answering)
+    if considered.earlier is not None:
+        return Repeat(considered.earlier)
+    plan, asked = Plan(quote, considered.verdict), considered.question
+    if asked is None or plan.verdict.outside_chat or not can_ask(ctx):
+        return plan
     return replace(plan, question=Question(asked.id, asked.quote))
 
 

@@ -12,9 +12,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sendoso_mcp.api import Sendoso
-from sendoso_mcp.errors import (
-    one_error,
-)
+from sendoso_mcp.errors import one_error
 from sendoso_mcp.models import InventoryItem, Order, TeamBudget
 from sendoso_mcp.spending.dispatch import Dispatcher, Settlement
 from sendoso_mcp.spending.ledger import (
@@ -30,7 +28,7 @@ from sendoso_mcp.spending.ledger import (
 from sendoso_mcp.spending.limits import SENDS, holds_for, standing_holds, usd
 from sendoso_mcp.spending.policy import Policy
 from sendoso_mcp.spending.quote import Quote, SendRequest
-from sendoso_mcp.spending.verdict import Verdict
+from sendoso_mcp.spending.verdict import Effect, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +41,18 @@ class Headroom:
     limit: Decimal | int
     used: Decimal | int
     left: Decimal | int
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """Policy's verdict on a wish, and the open question about it if a person must decide.
+
+    `earlier` is set instead if the wish is past asking: what became of it.
+    """
+
+    verdict: Verdict
+    question: Intent | None = None
+    earlier: Settlement | None = None
 
 
 class Guard:
@@ -75,8 +85,23 @@ class Guard:
         self.policy = policy
         self.principal = principal
 
-    async def quote(self, request: SendRequest) -> Quote:
+    async def start(self, request: SendRequest, key: str | None) -> Settlement | int:
+        """What became of the request if it was made before under its key; else where the ledger stands now.
+
+        Raises:
+            BadArgument: the key was used for another request.
+        """
+        intent, position = await in_thread(self._ledger.start, self.principal, key, request.digest)
+        if intent is None or _may_be_made(intent):
+            return position
+        return await self._dispatcher.settlement(intent)
+
+    async def quote(self, request: SendRequest, position: int | None = None) -> Quote:
         """Looks up the gift, the recipient and the team's budget, in parallel.
+
+        Args:
+            request: what is to be sent.
+            position: where the ledger stood at `start`; None: it is looked up.
 
         Raises:
             BadArgument: there is no such gift.
@@ -84,7 +109,8 @@ class Guard:
             LedgerUnavailable: the ledger cannot be read.
         """
         # Before the budget is asked for: what is settled from here on may not be in it.
-        position = await in_thread(self._ledger.position)
+        if position is None:
+            position = await in_thread(self._ledger.position)
         with one_error():
             item, recipient, budget = await anyio.gather(
                 self._find_item(request.item_id),
@@ -140,21 +166,15 @@ class Guard:
         """Settles what earlier processes left behind."""
         await self._dispatcher.recover()
 
-    async def ask(
-        self, quote: Quote, verdict: Verdict, key: str | None, *, answering: bool = False
-    ) -> Intent | Settlement:
-        """The open question about this wish, as an intent that waits; else what became of it.
+    async def consider(self, quote: Quote, key: str | None, *, answering: bool = False) -> Considered:
+        """Judges a wish, and writes down the question or the denial that follows.
 
         `answering` says that a person's answer comes with this very call.
         """
-        intent = await in_thread(self._ledger.ask, self._wish(quote, key), verdict, answering=answering)
-        if intent.state is State.AWAITING_APPROVAL:
-            return intent
-        return await self._dispatcher.settlement(intent)
-
-    async def deny(self, quote: Quote, verdict: Verdict, key: str | None) -> None:
-        """Writes down that policy forbade a send."""
-        await in_thread(self._ledger.deny, self._wish(quote, key), verdict)
+        verdict, intent = await in_thread(self._ledger.consider, self._wish(quote, key), answering=answering)
+        if intent is None or intent.state in (State.AWAITING_APPROVAL, State.DENIED):
+            return Considered(verdict, question=None if verdict.effect is Effect.DENY else intent)
+        return Considered(verdict, earlier=await self._dispatcher.settlement(intent))
 
     async def decline(self, question: str) -> Settlement | None:
         """Takes a no: a yes to the same question is too late, and its key stays declined.
@@ -181,7 +201,7 @@ class Guard:
             BadArgument: the key was used for another request.
         """
         intent = await in_thread(self._ledger.with_key, self.principal, key, request.digest)
-        if intent is None or intent.state in NOTHING_ORDERED or intent.state is State.AWAITING_APPROVAL:
+        if intent is None or _may_be_made(intent):
             return None
         return await self._dispatcher.settlement(intent)
 
@@ -205,3 +225,8 @@ class Guard:
     async def _ordered(self, intent: Intent) -> Settlement | None:
         """What became of an intent, if an order was given for it."""
         return None if intent.attempt is None else await self._dispatcher.settlement(intent)
+
+
+def _may_be_made(intent: Intent) -> bool:
+    """Whether the wish may be made again, or is still being asked about."""
+    return intent.state in NOTHING_ORDERED or intent.state is State.AWAITING_APPROVAL

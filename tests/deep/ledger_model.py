@@ -400,7 +400,7 @@ class Model:
             self.settlements += 1
             gift.settlement = self.settlements
         if state == "confirmed":
-            gift.send, gift.cost = send, gift.held if cost is None else cost
+            gift.send, gift.cost = send, cost or gift.held
             gift.over = self.passed(gift, now)
 
     def cancel(self, send: str) -> Gift | None:

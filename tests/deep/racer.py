@@ -242,7 +242,7 @@ class Racer:
         what = "confirmed" if keep else self.random.choice(draws)
         if what == "nothing":
             return
-        cost = self.random.randint(0, amount) if what == "cheaper" else amount
+        cost = self.random.randint(1, amount) if what == "cheaper" else amount
         if self.budget is not None and what != "not_sent":
             self.budget.spend(cost)
         state = State("confirmed" if what == "cheaper" else what)

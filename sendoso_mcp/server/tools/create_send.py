@@ -70,7 +70,6 @@ async def create_send(
         # While this call was looked up or asked about, another one with the key was answered.
         return _settled(earlier)
     if plan.verdict.effect is Effect.DENY:
-        await guard.deny(plan.quote, plan.verdict, idempotency_key)
         return _denied(plan.verdict)
     if plan.verdict.effect is Effect.ALLOW:
         return _result(await guard.send(plan.quote, idempotency_key))

@@ -7,10 +7,32 @@ from datetime import timedelta
 from sendoso_mcp.spending.ledger.book import ANSWER_WITHIN, Book, Wish
 from sendoso_mcp.spending.ledger.records import Intent, load, to_text
 from sendoso_mcp.spending.ledger.states import NOTHING_ORDERED, State
-from sendoso_mcp.spending.verdict import Verdict
+from sendoso_mcp.spending.ledger.usage import usage
+from sendoso_mcp.spending.limits import holds_for
+from sendoso_mcp.spending.verdict import Effect, Verdict, judge
 
 RENEWED_AFTER = 60.0
 """Seconds after which the same wish, made again, is a new question and the old one void."""
+
+
+def consider(book: Book, wish: Wish, *, answering: bool) -> tuple[Verdict, Intent | None]:
+    """Judges a wish and writes down what follows at once: a question if a person must decide, or a denial.
+
+    Returns:
+        The verdict, and the question, the denial, or an intent that is past asking; None if policy asks
+        nobody.
+    """
+    verdict = verdict_on(book, wish)
+    if verdict.effect is Effect.ASK:
+        return verdict, ask(book, wish, verdict, answering=answering)
+    return verdict, deny(book, wish, verdict) if verdict.effect is Effect.DENY else None
+
+
+def verdict_on(book: Book, wish: Wish) -> Verdict:
+    """Policy's verdict with what is used now."""
+    holds = holds_for(wish.quote, wish.policy, book.now)
+    known = usage(book.session, wish.quote, (hold.bucket for hold in holds), book.now)
+    return judge(wish.quote, known, wish.policy, book.now, keyed=wish.key is not None)
 
 
 def ask(book: Book, wish: Wish, verdict: Verdict, *, answering: bool) -> Intent:

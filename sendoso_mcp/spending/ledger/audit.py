@@ -16,7 +16,7 @@ from typing import Any
 from sendoso_mcp.errors import LedgerUnavailable
 from sendoso_mcp.spending.ledger.database import Session
 from sendoso_mcp.spending.ledger.records import to_text, to_time
-from sendoso_mcp.spending.ledger.states import NEW, TRANSITIONS, State
+from sendoso_mcp.spending.ledger.states import BEFORE_ORDER, NEW, TRANSITIONS, State
 from sendoso_mcp.spending.policy import version_of
 
 _TABLES = {
@@ -92,7 +92,7 @@ def append(
         str(way[1]),
         actor,
         canonical(dict(detail)),
-        canonical(_record(session, intent_id)),
+        canonical(_record(session, intent_id, way[1])),
         previous,
     )
     digest = _hash(row)
@@ -187,9 +187,9 @@ def _compare_the_rest(session: Session) -> Break | None:
     for (version,) in session.rows("SELECT DISTINCT policy_version FROM intents ORDER BY policy_version"):
         if version not in policies:
             return Break(f"policy {version}", "it is missing")
-    granted = set(session.rows("SELECT bucket, count(*) FROM holds GROUP BY bucket"))
-    counted = set(session.rows("SELECT key, grants FROM buckets WHERE grants <> 0"))
-    for key, _ in sorted(granted ^ counted, key=repr):
+    granted = set(session.rows("SELECT bucket, count(*), sum(amount) FROM holds GROUP BY bucket"))
+    counted = set(session.rows("SELECT key, grants, total FROM buckets WHERE grants <> 0 OR total <> 0"))
+    for key, *_ in sorted(granted ^ counted, key=repr):
         return Break(f"bucket {key}", "it does not count what the holds say")
     return None
 
@@ -204,9 +204,13 @@ def _rows(session: Session) -> Iterator[tuple[Any, ...]]:
         last = found[-1][0]
 
 
-def _record(session: Session, intent_id: str) -> dict[str, list[dict[str, Any]]]:
+def _record(session: Session, intent_id: str, state: State | None = None) -> dict[str, list[dict[str, Any]]]:
+    """What every table says of an intent; those that have nothing before an order are not asked earlier."""
     found: dict[str, list[dict[str, Any]]] = {}
     for name, (table, id_column, columns) in _TABLES.items():
+        if name != "intent" and state in BEFORE_ORDER:
+            found[name] = []
+            continue
         sql = f"SELECT {columns} FROM {table} WHERE {id_column} = ?"  # noqa: S608 - literals
         names = columns.split(", ")
         rows = (_short(dict(zip(names, row, strict=True))) for row in session.rows(sql, intent_id))

@@ -63,6 +63,15 @@ class Database(Protocol):
     def writable(self, session: Session) -> bool:
         """Whether this account may write the ledger's tables, as far as can be said without writing."""
 
+    def triggers(self, session: Session) -> Sequence[str]:
+        """What acts by itself when a row is read or written, such as a trigger: a ledger has none."""
+
+    def altered(self, session: Session, make: Callable[[Session], None]) -> str:
+        """The first thing about the tables that is not as `make` makes them; empty if all is.
+
+        Where the database cannot say what it would have made, only `triggers` are seen.
+        """
+
     def damage(self, session: Session) -> str:
         """What the database itself finds wrong with its file; empty where it finds or knows nothing."""
 

@@ -20,10 +20,10 @@ from sendoso_mcp.spending.ledger.database import IN_MEMORY, Database, Lost, file
 from sendoso_mcp.spending.ledger.records import Approval, Intent, load, load_one
 from sendoso_mcp.spending.ledger.schema import MIGRATIONS, Migration
 from sendoso_mcp.spending.ledger.states import UNSETTLED, State
-from sendoso_mcp.spending.ledger.usage import usage, used
-from sendoso_mcp.spending.ledger.versions import bring_up_to_date, check
-from sendoso_mcp.spending.limits import Bucket, Usage, holds_for
-from sendoso_mcp.spending.verdict import Verdict, judge
+from sendoso_mcp.spending.ledger.usage import used
+from sendoso_mcp.spending.ledger.versions import bring_up_to_date, check, make_tables
+from sendoso_mcp.spending.limits import Bucket, Usage
+from sendoso_mcp.spending.verdict import Verdict
 
 T = TypeVar("T")
 
@@ -93,20 +93,21 @@ class Ledger:
         """How far the ledger has come. What is settled later has a higher place."""
         return self._read(lambda book: book.position())
 
+    def start(self, principal: str, key: str | None, digest: str) -> tuple[Intent | None, int]:
+        """What a key stands for already (see `Book.with_key`), and how far the ledger has come: one look."""
+        return self._read(lambda book: (book.with_key(principal, key, digest), book.position()))
+
     def judge(self, wish: Wish) -> Verdict:
         """Policy's verdict with what is used now."""
-        quote, policy = wish.quote, wish.policy
+        return self._read(lambda book: asking.verdict_on(book, wish))
 
-        def look(book: Book) -> Verdict:
-            buckets = [hold.bucket for hold in holds_for(quote, policy, book.now)]
-            known = usage(book.session, quote, buckets, book.now)
-            return judge(quote, known, policy, book.now, keyed=wish.key is not None)
-
-        return self._read(look)
+    def consider(self, wish: Wish, *, answering: bool = False) -> tuple[Verdict, Intent | None]:
+        """See `asking.consider`."""
+        return self._write("ask", lambda book: asking.consider(book, wish, answering=answering))
 
     def used(self, buckets: Iterable[Bucket]) -> Usage:
         """What is used of these buckets now."""
-        return self._read(lambda book: Usage({bucket.key: used(book.session, bucket) for bucket in buckets}))
+        return self._read(lambda book: Usage(used(book.session, buckets)))
 
     def ask(self, wish: Wish, verdict: Verdict, *, answering: bool = False) -> Intent:
         """See `asking.ask`."""
@@ -202,6 +203,11 @@ class Ledger:
             found = audit.verify(book.session)
             if isinstance(found, audit.Break):
                 return found
+            altered = self._used().altered(
+                book.session, lambda session: make_tables(session, self._migrations)
+            )
+            if altered:
+                return audit.Break("tables", f"{altered} is not as this version makes it")
             damage = self._used().damage(book.session)
             return audit.Break("file", damage) if damage else found
 

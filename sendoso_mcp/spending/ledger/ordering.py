@@ -86,13 +86,13 @@ def reserve(
 
     quote, policy = wish.quote, wish.policy
     holds = holds_for(quote, policy, book.now)
-    for hold in sorted(holds, key=lambda hold: hold.bucket.key):
-        # The row's lock makes everybody else who wants this bucket wait until this transaction ends.
-        book.session.execute(
-            "INSERT INTO buckets (key, grants) VALUES (?, 0) "
-            "ON CONFLICT (key) DO UPDATE SET grants = buckets.grants",
-            hold.bucket.key,
-        )
+    keys = sorted(hold.bucket.key for hold in holds)
+    # The rows' locks make everybody else who wants these buckets wait until this transaction ends.
+    book.session.execute(
+        f"INSERT INTO buckets (key, grants) VALUES {', '.join(['(?, 0)'] * len(keys))} "  # noqa: S608 - marks
+        "ON CONFLICT (key) DO UPDATE SET grants = buckets.grants",
+        *keys,
+    )
     known = usage(book.session, quote, (hold.bucket for hold in holds), book.now)
     verdict = judge(quote, known, policy, book.now, keyed=wish.key is not None)
     refusal = _refusal(book, wish, intent, approval, verdict)
@@ -187,19 +187,22 @@ def _hold(
         to_text(book.now + dispatch.takes),
         cents(wish.policy.to_hold(price)),
     )
-    for hold, before in holds.items():
-        session.execute("UPDATE buckets SET grants = grants + 1 WHERE key = ?", hold.bucket.key)
+    for hold in holds:
         session.execute(
-            "INSERT INTO holds (intent_id, bucket, used_before, granted, most, amount, kind, at) "
-            "VALUES (?, ?, ?, ?, ?, ?, 'held', ?)",
-            intent.id,
+            "UPDATE buckets SET grants = grants + 1, total = total + ? WHERE key = ?",
+            hold.adds,
             hold.bucket.key,
-            before,
-            hold.adds,
-            hold.most,
-            hold.adds,
-            at,
         )
+    rows = [
+        (intent.id, hold.bucket.key, before, hold.adds, hold.most, hold.adds, at)
+        for hold, before in holds.items()
+    ]
+    values = ", ".join(["(?, ?, ?, ?, ?, ?, ?, 'held')"] * len(rows))
+    columns = "intent_id, bucket, used_before, granted, most, amount, at, kind"
+    session.execute(
+        f"INSERT INTO holds ({columns}) VALUES {values}",  # noqa: S608 - literals
+        *(value for row in rows for value in row),
+    )
 
 
 def _told(approval: Approval | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -39,6 +39,19 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid::bigint = %
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 """Whether anybody has an advisory lock, whose number is shown in two halves (PostgreSQL's `pg_locks`)."""
+
+_TRIGGERS = """
+SELECT 'the trigger ' || t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace
+UNION ALL
+SELECT 'the rule ' || r.rulename FROM pg_rules r WHERE r.schemaname = current_schema()
+UNION ALL
+SELECT 'the row policy ' || p.policyname FROM pg_policies p WHERE p.schemaname = current_schema()
+UNION ALL
+SELECT 'the disabled foreign keys of ' || c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE t.tgisinternal AND t.tgenabled <> 'O' AND c.relnamespace = current_schema()::regnamespace
+ORDER BY 1
+"""
 
 _Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -198,6 +211,14 @@ class PostgresDatabase:
         """See `Database.writable`."""
         sql = "SELECT has_table_privilege('audit', 'INSERT') AND NOT pg_is_in_recovery()"
         return session.rows(sql)[0][0] is True
+
+    def triggers(self, session: Session) -> Sequence[str]:
+        """See `Database.triggers`."""
+        return [str(name) for (name,) in session.rows(_TRIGGERS)]
+
+    def altered(self, session: Session, make: Callable[[Session], None]) -> str:  # noqa: ARG002 - see there
+        """See `Database.altered`: what it was made of, PostgreSQL keeps in its own words."""
+        return next(iter(self.triggers(session)), "")
 
     def damage(self, session: Session) -> str:  # noqa: ARG002 - see `Database.damage`
         """See `Database.damage`: the server looks after its own files."""

@@ -14,18 +14,36 @@ from sendoso_mcp.spending.ledger.states import NEW, NOTHING_ORDERED, TRANSITIONS
 Migration = Callable[[Session], None]
 
 
-def _m001_first(session: Session) -> None:
-    for statement in _FIRST.split(";"):
+def _run(session: Session, statements: str) -> None:
+    for statement in statements.split(";"):
         if statement.strip():
             session.execute(statement)
+
+
+def _know_states(session: Session) -> None:
+    """Writes down the states and ways of this version: a row of the trail can name no others."""
     for state in (NEW, *State):
-        session.execute("INSERT INTO states (state) VALUES (?)", str(state))
+        session.execute("INSERT INTO states (state) VALUES (?) ON CONFLICT DO NOTHING", str(state))
     for before, after in sorted(TRANSITIONS):
-        session.execute("INSERT INTO transitions (from_state, to_state) VALUES (?, ?)", before, after)
+        session.execute(
+            "INSERT INTO transitions (from_state, to_state) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            before,
+            after,
+        )
+
+
+def _m001_first(session: Session) -> None:
+    _run(session, _FIRST)
+    _know_states(session)
     session.execute("INSERT INTO chain (id, seq, hash) VALUES (1, 0, '')")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_m001_first,)
+def _m002_totals(session: Session) -> None:
+    """What is in a bucket is kept beside it: to add up a month's sends for each send takes ever longer."""
+    _run(session, _TOTALS)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_m001_first, _m002_totals)
 
 _FREE = ", ".join(f"'{state}'" for state in sorted(NOTHING_ORDERED))
 
@@ -134,4 +152,13 @@ CREATE TABLE audit (
   FOREIGN KEY (from_state, to_state) REFERENCES transitions (from_state, to_state)
 );
 CREATE INDEX audit_by_intent ON audit (intent_id, seq)
+"""
+
+_TOTALS = """
+ALTER TABLE buckets ADD COLUMN total BIGINT NOT NULL DEFAULT 0 CHECK (total >= 0);
+UPDATE buckets SET total = (SELECT coalesce(sum(amount), 0) FROM holds WHERE bucket = buckets.key);
+DROP INDEX holds_by_time;
+CREATE INDEX holds_by_time ON holds (bucket, at, amount);
+DROP INDEX holds_by_settling;
+CREATE INDEX holds_by_settling ON holds (bucket, settled_seq, amount)
 """

@@ -55,7 +55,8 @@ def _confirm(book: Book, intent: Intent, outcome: Outcome) -> Intent:
     if book.session.rows("SELECT 1 FROM attempts WHERE send_id = ? AND intent_id <> ?", send.id, intent.id):
         # Sendoso gave the id of a send that another intent has: then it is not known what became of this one.
         return settle(book, intent.id, Outcome(State.UNKNOWN, outcome.actor, reason="send_of_another_intent"))
-    cost = send.cost if send.cost is not None else intent.attempt.held
+    # A paid gift that cost nothing is one whose cost is not known yet: its money must not come back.
+    cost = send.cost or intent.attempt.held
     _post(book, intent, "posted", cents(cost), sends=1)
     detail: dict[str, Any] = {"send_id": send.id, "cost": str(cost)}
     passed: list[str] = []
@@ -90,10 +91,23 @@ def cancelled(book: Book, send_id: str, actor: str) -> Intent | None:
 
 def _post(book: Book, intent: Intent, kind: str, amount: int, *, sends: int) -> None:
     """Settles the holds: what the next row of the trail says is settled there."""
-    sql = "UPDATE holds SET kind = ?, amount = ?, settled_seq = ? WHERE intent_id = ? AND bucket"
-    seq = book.position() + 1
-    book.session.execute(f"{sql} <> ?", kind, amount, seq, intent.id, SENDS)
-    book.session.execute(f"{sql} = ?", "posted" if sends else "released", sends, seq, intent.id, SENDS)
+    kinds, amounts = ("posted" if sends else "released", kind), (sends, amount)
+    book.session.execute(
+        f"UPDATE buckets SET total = total + CASE WHEN key = '{SENDS}' THEN ? ELSE ? END - "  # noqa: S608 - a literal
+        "(SELECT h.amount FROM holds h WHERE h.intent_id = ? AND h.bucket = buckets.key) "
+        "WHERE key IN (SELECT h.bucket FROM holds h WHERE h.intent_id = ?)",
+        *amounts,
+        intent.id,
+        intent.id,
+    )
+    counts = f"CASE WHEN bucket = '{SENDS}' THEN ? ELSE ? END"
+    book.session.execute(
+        f"UPDATE holds SET kind = {counts}, amount = {counts}, settled_seq = ? WHERE intent_id = ?",  # noqa: S608 - as above
+        *kinds,
+        *amounts,
+        book.position() + 1,
+        intent.id,
+    )
 
 
 def _passed(book: Book, intent_id: str) -> list[str]:
@@ -108,7 +122,7 @@ def _passed(book: Book, intent_id: str) -> list[str]:
     for key, most, with_this in rows:
         since = book.now - YEAR if key.startswith("recipient:") else None
         # The two that are not added up over time: one send by itself, and what the budget did not show.
-        now = with_this if key in (SEND.key, TEAM) else used(book.session, Bucket(key, since))
+        now = with_this if key in (SEND.key, TEAM) else used(book.session, [Bucket(key, since)])[key]
         if now > most:
             found.append(key.partition(":")[0])
     return found

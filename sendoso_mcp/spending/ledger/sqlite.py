@@ -14,13 +14,16 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from functools import partial
 from pathlib import Path
 
-from sendoso_mcp.errors import LedgerUnavailable, SettingsError
+from sendoso_mcp.errors import SettingsError
 from sendoso_mcp.spending.boundary import boundary
 from sendoso_mcp.spending.ledger.alive import AliveFiles
 from sendoso_mcp.spending.ledger.database import Lost, Row, Session
 from sendoso_mcp.spending.ledger.pace import next_turn, read_turns
+from sendoso_mcp.spending.ledger.sqlite_errors import DAMAGED, code, is_busy, unavailable
 from sendoso_mcp.spending.ledger.turnstile import turnstile
 
+_TRIGGERS = "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view') ORDER BY name"
+_OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'"
 _BUSY = 30.0
 """Seconds to wait for other processes' transactions, each of which takes a few milliseconds."""
 
@@ -71,7 +74,7 @@ class SqliteDatabase:
                 self._connection.close()
                 raise
         except (sqlite3.Error, OSError) as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
     @contextmanager
     def write(self, what: str) -> Iterator[SqliteDatabase]:
@@ -96,7 +99,7 @@ class SqliteDatabase:
                     self._connection.execute(sql).fetchall()
         except sqlite3.Error as error:
             self._roll_back()
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         try:
             yield
         except sqlite3.IntegrityError:
@@ -104,17 +107,17 @@ class SqliteDatabase:
             raise
         except sqlite3.Error as error:
             self._roll_back()
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         except BaseException:
             self._roll_back()
             raise
         try:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            busy = _is_busy(error)
+            busy = is_busy(error)
             self._roll_back()
             if busy:
-                raise _unavailable(error) from error
+                raise unavailable(error) from error
             raise Lost from error
 
     def _roll_back(self) -> None:
@@ -148,13 +151,13 @@ class SqliteDatabase:
                 try:
                     return self._shared_turn(per_second)
                 except sqlite3.DatabaseError as error:
-                    if _code(error) not in _DAMAGED:
+                    if code(error) not in DAMAGED:
                         raise
                     # Nothing in the file is worth keeping, and a damaged one must not stop anybody.
                     self._forget_pace()
                 return self._shared_turn(per_second)
             except (sqlite3.Error, OSError) as error:
-                raise _unavailable(error) from error
+                raise unavailable(error) from error
 
     def _shared_turn(self, per_second: int) -> float:
         # A file of its own, never synced: a turn is worth nothing after a power cut, and a sync takes
@@ -200,6 +203,24 @@ class SqliteDatabase:
         path = self._path
         return path is None or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK))
 
+    def triggers(self, session: Session) -> Sequence[str]:
+        """See `Database.triggers`."""
+        return [f"a {kind}, {name}" for kind, name in session.rows(_TRIGGERS)]
+
+    def altered(self, session: Session, make: Callable[[Session], None]) -> str:
+        """See `Database.altered`."""
+        fresh = SqliteDatabase(None)
+        try:
+            make(fresh)
+            expected = {row[:2]: row for row in fresh.rows(_OBJECTS)}
+        finally:
+            fresh.close()
+        found = {row[:2]: row for row in session.rows(_OBJECTS)}
+        for kind, name in sorted(expected.keys() | found.keys()):
+            if found.get((kind, name)) != expected.get((kind, name)):
+                return f"{kind} {name}"
+        return ""
+
     def damage(self, session: Session) -> str:
         """See `Database.damage`: pages, indexes, and the rules that the tables have."""
         found = str(session.rows("PRAGMA integrity_check(1)")[0][0])
@@ -232,14 +253,14 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
             check_same_thread=False,
         )
     except (sqlite3.Error, OSError) as error:
-        raise _unavailable(error) from error
+        raise unavailable(error) from error
     # Text that is no UTF-8 any more is handed on, so that whoever verifies can say in which row it is.
     connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
     try:
         connection.execute("PRAGMA query_only = ON")
     except sqlite3.Error as error:
         connection.close()
-        raise _unavailable(error) from error
+        raise unavailable(error) from error
     return connection
 
 
@@ -260,33 +281,3 @@ def _number(path: Path) -> int:
         return path.stat().st_ino
     except FileNotFoundError:
         return 0
-
-
-def _code(error: Exception) -> int:
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _is_busy(error: Exception) -> bool:
-    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
-"""What the pace file's errors are if it is not one that SQLite, or that this version, can use."""
-
-
-_WHY = {
-    sqlite3.SQLITE_BUSY: "other processes keep it busy",
-    sqlite3.SQLITE_LOCKED: "other processes keep it busy",
-    sqlite3.SQLITE_READONLY: "it may only be read",
-    sqlite3.SQLITE_FULL: "the disk is full",
-    sqlite3.SQLITE_CORRUPT: "its file is damaged",
-    sqlite3.SQLITE_NOTADB: "its file is not a SQLite database",
-    sqlite3.SQLITE_CANTOPEN: "its file cannot be opened",
-    sqlite3.SQLITE_IOERR: "its disk cannot be read or written",
-}
-
-
-def _unavailable(error: Exception) -> LedgerUnavailable:
-    if isinstance(error, OSError):
-        return LedgerUnavailable(f"its file cannot be opened: {error.strerror or type(error).__name__}")
-    return LedgerUnavailable(_WHY.get(_code(error), type(error).__name__))

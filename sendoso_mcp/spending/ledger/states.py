@@ -63,3 +63,6 @@ UNSETTLED = frozenset({_S.DISPATCHING, _S.UNKNOWN, _S.NEEDS_REVIEW})
 
 ORDERED = frozenset({*UNSETTLED, _S.CONFIRMED})
 """A gift that is, or may be, on its way."""
+
+BEFORE_ORDER = frozenset({_S.PROPOSED, _S.DENIED, _S.AWAITING_APPROVAL, _S.DECLINED, _S.EXPIRED})
+"""No order was given, and no money held."""

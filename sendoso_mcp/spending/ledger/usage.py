@@ -1,4 +1,4 @@
-"""What is used of each bucket, and what a person got before: sums over the ledger's rows."""
+"""What is used of each bucket, and what a person got before: read or summed from the ledger's rows."""
 
 from __future__ import annotations
 
@@ -14,20 +14,36 @@ from sendoso_mcp.spending.quote import Quote
 _ORDERED = ", ".join(f"'{state}'" for state in sorted(ORDERED))
 
 
-def used(session: Session, bucket: Bucket) -> int:
-    """What stands in a bucket: posted and held, in cents or sends."""
-    if bucket == SEND:
-        return 0
-    sql, parameters = "SELECT coalesce(sum(amount), 0) FROM holds WHERE bucket = ?", [bucket.key]
-    if bucket.since is not None:
-        sql += " AND at >= ?"
-        parameters.append(to_text(bucket.since))
-    if bucket.unseen_at is None:
-        return int(session.rows(sql, *parameters)[0][0])
-    # Two sums, so that each finds its rows by an index.
-    held = session.rows(f"{sql} AND settled_seq IS NULL", *parameters)[0][0]
-    posted = session.rows(f"{sql} AND settled_seq > ?", *parameters, bucket.unseen_at)[0][0]
-    return int(held) + int(posted)
+def used(session: Session, buckets: Iterable[Bucket]) -> dict[str, int]:
+    """What stands in each bucket, by its key: posted and held, in cents or sends."""
+    found: dict[str, int] = {}
+    sums: dict[str, str] = {}
+    parameters: list[object] = []
+
+    def add(bucket: Bucket, condition: str = "", *more: object) -> str:
+        parameters.append(bucket.key)
+        sql = "SELECT coalesce(sum(amount), 0) FROM holds WHERE bucket = ?"
+        if bucket.since is not None:
+            sql += " AND at >= ?"
+            parameters.append(to_text(bucket.since))
+        parameters.extend(more)
+        return f"({sql}{condition})"
+
+    for bucket in buckets:
+        found[bucket.key] = 0
+        if bucket.unseen_at is not None:
+            # Two sums, so that each finds its rows by an index.
+            held = add(bucket, " AND settled_seq IS NULL")
+            sums[bucket.key] = f"{held} + {add(bucket, ' AND settled_seq > ?', bucket.unseen_at)}"
+        elif bucket.since is not None:
+            sums[bucket.key] = add(bucket)
+        elif bucket != SEND:
+            sums[bucket.key] = "coalesce((SELECT total FROM buckets WHERE key = ?), 0)"
+            parameters.append(bucket.key)
+    if sums:
+        (row,) = session.rows(f"SELECT {', '.join(sums.values())}", *parameters)
+        found |= {key: int(value) for key, value in zip(sums, row, strict=True)}
+    return found
 
 
 def usage(session: Session, quote: Quote, buckets: Iterable[Bucket], now: datetime) -> Usage:
@@ -43,7 +59,7 @@ def usage(session: Session, quote: Quote, buckets: Iterable[Bucket], now: dateti
         to_text(now - DUPLICATE_WITHIN),
     )
     return Usage(
-        used={bucket.key: used(session, bucket) for bucket in buckets},
+        used=used(session, buckets),
         earlier=tuple(
             Earlier(
                 intent_id=intent.id,

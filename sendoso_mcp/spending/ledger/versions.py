@@ -8,6 +8,8 @@ from sendoso_mcp.errors import LedgerUnavailable, SettingsError
 from sendoso_mcp.spending.ledger.database import Database, Session
 from sendoso_mcp.spending.ledger.schema import Migration
 
+_META = "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
+
 
 def bring_up_to_date(database: Database, migrations: Sequence[Migration], account: str) -> None:
     """Brings the tables to the newest version, and writes down whose sends they hold.
@@ -17,11 +19,12 @@ def bring_up_to_date(database: Database, migrations: Sequence[Migration], accoun
     """
     newest = len(migrations)
     with database.read() as session:
+        _refuse_triggers(database, session)
         if _found(database, session) == (newest, account):
             return
     with database.write("migrate") as session:
         # Of two processes that start at once, the second finds everything done.
-        session.execute("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        session.execute(_META)
         version, owner = _found(database, session)
         _refuse(version, newest, owner, account)
         for migration in migrations[version:]:
@@ -35,6 +38,13 @@ def bring_up_to_date(database: Database, migrations: Sequence[Migration], accoun
             )
 
 
+def make_tables(session: Session, migrations: Sequence[Migration]) -> None:
+    """Makes every table of a ledger in an empty database."""
+    session.execute(_META)
+    for migration in migrations:
+        migration(session)
+
+
 def check(database: Database, migrations: Sequence[Migration], account: str | None) -> str:
     """Whose sends a ledger that is only read holds; with None as `account` it may be anybody's.
 
@@ -43,6 +53,7 @@ def check(database: Database, migrations: Sequence[Migration], account: str | No
     """
     newest = len(migrations)
     with database.read() as session:
+        _refuse_triggers(database, session)
         version, owner = _found(database, session)
     _refuse(version, newest, owner, account)
     if not version:
@@ -56,6 +67,13 @@ def check(database: Database, migrations: Sequence[Migration], account: str | No
             f"program reads {newest}). A server brings it up to date when it starts."
         )
     return owner
+
+
+def _refuse_triggers(database: Database, session: Session) -> None:
+    for name in database.triggers(session):
+        raise LedgerUnavailable(
+            f"somebody added {name} to it, which could change what is written without a trace"
+        )
 
 
 def _refuse(version: int, newest: int, owner: str, account: str | None) -> None:

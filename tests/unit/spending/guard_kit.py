@@ -201,9 +201,9 @@ async def guarding(
 
 async def asked(guard: Guard, to: Quote, key: str | None = None, *, answering: bool = False) -> Intent:
     """The question about a wish that nobody has ordered yet."""
-    question = await guard.ask(to, await guard.judge(to, key), key, answering=answering)
-    assert isinstance(question, Intent), question
-    return question
+    considered = await guard.consider(to, key, answering=answering)
+    assert considered.question is not None, considered
+    return considered.question
 
 
 def yes_to(question: Intent, *, rung: str = CHAT_FORM, **facts: Any) -> dict[str, Any]:
@@ -214,10 +214,11 @@ def yes_to(question: Intent, *, rung: str = CHAT_FORM, **facts: Any) -> dict[str
 
 async def send(guard: Guard, to: Quote, key: str | None = None) -> Settlement:
     """The whole way of a send to which somebody says yes."""
-    found = await guard.ask(to, await guard.judge(to, key), key)
-    if isinstance(found, Settlement):
-        return found
-    return settled(await guard.send(to, key, **yes_to(found)))
+    considered = await guard.consider(to, key)
+    if considered.earlier is not None:
+        return considered.earlier
+    assert considered.question is not None, considered
+    return settled(await guard.send(to, key, **yes_to(considered.question)))
 
 
 def settled(result: Settlement | Refusal) -> Settlement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -181,6 +181,12 @@ class Fragile:
 
     def writable(self, session: Session) -> bool:
         return self.inner.writable(session)
+
+    def triggers(self, session: Session) -> Sequence[str]:
+        return self.inner.triggers(session)
+
+    def altered(self, session: Session, make: Callable[[Session], None]) -> str:
+        return self.inner.altered(session, make)
 
     def damage(self, session: Session) -> str:
         return self.inner.damage(session)

@@ -27,7 +27,7 @@ from sendoso_mcp.errors import (
 )
 from sendoso_mcp.models import Send
 from sendoso_mcp.spending.dispatch import Settlement
-from sendoso_mcp.spending.ledger import Ledger, State
+from sendoso_mcp.spending.ledger import Ledger, State, Wish
 from sendoso_mcp.spending.limits import month_bucket
 from sendoso_mcp.spending.quote import Quote
 
@@ -183,7 +183,8 @@ async def test_what_policy_denies_is_not_ordered_even_with_a_yes(
 ) -> None:
     sendoso = MemorySendoso()
     async with guarding(sendoso, memory_ledger) as guard:
-        question = await asked(guard, denied, "k")
+        wish = Wish(denied, guard.policy, "ann", "k")
+        question = memory_ledger.ask(wish, memory_ledger.judge(wish))
         refusal = refused(await guard.send(denied, "k", **yes_to(question)))
         assert refusal.verdict.effect == "deny"
         assert not refusal.stale
@@ -196,7 +197,8 @@ async def test_what_policy_denies_is_not_ordered_even_with_a_yes(
 async def test_a_denial_is_written_down_with_its_reasons(memory_ledger: Ledger) -> None:
     denied = quote(left=budget(10))
     async with guarding(MemorySendoso(), memory_ledger) as guard:
-        await guard.deny(denied, await guard.judge(denied, "k"), "k")
+        considered = await guard.consider(denied, "k")
+        assert (considered.verdict.effect, considered.question, considered.earlier) == ("deny", None, None)
         assert await guard.recall("k", denied.request) is None
     last = list(memory_ledger.trail())[-1]
     assert (last.to_state, last.actor) == (State.DENIED, "ann")

@@ -99,12 +99,11 @@ async def test_a_key_is_for_one_request_only(memory_ledger: Ledger) -> None:
     other = quote(request=replace(REQUEST, message="other words"))
     async with guarding(sendoso, memory_ledger) as guard:
         await send(guard, quote(), "k")
-        verdict = await guard.judge(other, "k")
         errors = [
             await error_of(guard.recall("k", other.request)),
-            await error_of(guard.ask(other, verdict, "k")),
+            await error_of(guard.start(other.request, "k")),
+            await error_of(guard.consider(other, "k")),
             await error_of(guard.send(other, "k")),
-            await error_of(guard.deny(other, verdict, "k")),
         ]
     for error in errors:
         assert isinstance(error, BadArgument)

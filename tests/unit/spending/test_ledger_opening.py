@@ -10,13 +10,14 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from ledger_kit import ask, confirm, order, rows, wish
+from ledger_kit import ask, confirm, order, rows, transaction, used, wish
 from ledgers import ACCOUNT
 
 from sendoso_mcp.errors import LedgerUnavailable, SettingsError
 from sendoso_mcp.spending.ledger import Break, Ledger
 from sendoso_mcp.spending.ledger.database import Session, opener
 from sendoso_mcp.spending.ledger.schema import MIGRATIONS
+from sendoso_mcp.spending.limits import day_bucket
 
 
 def adds_a_table(session: Session) -> None:
@@ -104,6 +105,31 @@ def test_an_older_ledger_is_brought_up_to_date_and_loses_nothing(shared_url: str
         assert list(new.trail()) == trail
         assert not isinstance(new.verify(), Break)
         new.close()
+
+
+TO_VERSION_1 = """
+ALTER TABLE buckets DROP COLUMN total;
+DROP INDEX holds_by_time;
+CREATE INDEX holds_by_time ON holds (bucket, at);
+DROP INDEX holds_by_settling;
+CREATE INDEX holds_by_settling ON holds (bucket, settled_seq);
+UPDATE meta SET value = '1' WHERE key = 'schema'
+"""
+
+
+def test_a_ledger_of_version_1_keeps_what_was_spent(shared_url: str) -> None:
+    old = opened(shared_url)
+    confirm(old, order(old), cost=21)
+    order(old, wish(key="k"))
+    spent = used(old, day_bucket(old.now()).key)
+    with transaction(old) as session:
+        for statement in TO_VERSION_1.split(";"):
+            session.execute(statement)
+    old.close()
+    new = opened(shared_url)
+    assert used(new, day_bucket(new.now()).key) == spent == 4100
+    assert not isinstance(new.verify(), Break)
+    new.close()
 
 
 def test_a_newer_ledger_is_refused_and_not_touched(shared_url: str) -> None:

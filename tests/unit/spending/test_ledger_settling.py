@@ -78,8 +78,9 @@ def test_what_was_sent_is_posted_at_its_real_cost(ledger: Ledger, before: State)
     assert last.detail == {"send_id": "send_1", "cost": "17.25"}
 
 
-def test_a_cost_that_is_not_told_is_what_was_held(ledger: Ledger) -> None:
-    intent = confirm(ledger, order(ledger))
+@pytest.mark.parametrize("cost", [None, 0])
+def test_a_cost_that_is_not_told_is_what_was_held(ledger: Ledger, cost: int | None) -> None:
+    intent = confirm(ledger, order(ledger), cost=cost)
     assert holds(ledger, intent) == HELD
 
 

@@ -15,6 +15,7 @@ from ledger_kit import answer, ask, confirm, dispatch, order, settle, transactio
 from ledgers import ACCOUNT, Clock
 from spending_kit import budget, policy, quote
 
+from sendoso_mcp.errors import LedgerUnavailable
 from sendoso_mcp.spending.ledger import Break, Ledger, State
 
 PLACES = {
@@ -120,6 +121,8 @@ def test_a_long_trail_is_read_in_parts(memory_ledger: Ledger) -> None:
         ("UPDATE intents SET recipient_email = 'eve@acme.test'", "intent of "),
         ("UPDATE policies SET document = '{}'", "policy "),
         ("UPDATE buckets SET grants = grants + 1 WHERE grants > 0", "bucket "),
+        ("UPDATE buckets SET total = total + 1 WHERE key LIKE 'day:%'", "bucket day:"),
+        ("INSERT INTO buckets (key, grants, total) VALUES ('day:2030-01-01', 0, 5)", "bucket day:2030"),
         ("INSERT INTO transitions (from_state, to_state) VALUES ('cancelled', 'reserved')", "transition "),
         ("INSERT INTO states (state) VALUES ('sent_twice')", "state "),
     ],
@@ -131,6 +134,47 @@ def test_a_change_behind_the_ledger_s_back_is_found_on_every_database(
     with transaction(ledger) as session:
         session.execute(change)
     assert broken(ledger).startswith(where)
+
+
+FREES_HOLDS = {
+    "sqlite": [
+        "CREATE TRIGGER eve AFTER INSERT ON holds BEGIN UPDATE buckets SET total = 0; END",
+        "CREATE VIEW eve AS SELECT 1",
+    ],
+    "postgresql": [
+        "CREATE FUNCTION eve() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "CREATE TRIGGER eve BEFORE INSERT ON holds FOR EACH ROW EXECUTE FUNCTION eve()",
+    ],
+}
+
+
+def test_what_acts_by_itself_in_the_tables_is_found_and_refused(shared_url: str) -> None:
+    ledger = Ledger(shared_url, account=ACCOUNT, patience=(), now=Clock())
+    fill(ledger)
+    with transaction(ledger) as session:
+        for statement in FREES_HOLDS[shared_url.partition(":")[0]]:
+            session.execute(statement)
+    assert broken(ledger) == "tables"
+    ledger.close()
+    with pytest.raises(LedgerUnavailable, match="eve to it"):
+        ledger.position()
+    reader = Ledger(shared_url, account=None, read_only=True, patience=())
+    with pytest.raises(LedgerUnavailable, match="eve to it"):
+        reader.verify()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP INDEX one_intent_a_key",
+        "CREATE TABLE eve (id TEXT)",
+        "ALTER TABLE holds ADD COLUMN eve TEXT",
+    ],
+)
+def test_tables_that_are_not_as_they_were_made_are_found(memory_ledger: Ledger, change: str) -> None:
+    with transaction(memory_ledger) as session:
+        session.execute(change)
+    assert broken(memory_ledger) == "tables"
 
 
 # From here on with the bytes of a SQLite file, which anybody with the right to write it can change.
