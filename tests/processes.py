@@ -15,6 +15,8 @@ import httpx
 
 COMMAND = [str(Path(sys.executable).parent / "sendoso-mcp")]
 KEY = "e2e-test-key"
+QUICK = {"SENDOSO_POLICY_FILE": str(Path(__file__).parent / "quick_reader.toml")}
+"""For a server whose person answers at once."""
 
 
 class Process:

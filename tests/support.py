@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -22,9 +23,10 @@ from mcp_types import (
 
 from sendoso_mcp.sandbox import Sandbox
 from sendoso_mcp.server.app import build_server
-from sendoso_mcp.server.services import open_services
+from sendoso_mcp.server.services import Services, open_services
 from sendoso_mcp.settings import Settings
 from sendoso_mcp.spending.policy import Policy
+from sendoso_mcp.spending.policy_file import read_policy
 
 YES = ElicitResult(action="accept", content={"decision": "Send it"})
 NO = ElicitResult(action="accept", content={"decision": "Do not send"})
@@ -45,18 +47,24 @@ class Person:
     async def __call__(
         self, context: ClientRequestContext, params: ElicitRequestParams
     ) -> ElicitResult | ErrorData:
-        assert isinstance(params, ElicitRequestFormParams)
+        if not isinstance(params, ElicitRequestFormParams):
+            return ElicitResult(action="decline")  # opens no pages
         self.asked.append(params.message)
         if self.before is not None:
             self.before()
-        return self.answer
+        if self.answer not in (YES, NO):
+            return self.answer
+        # The first choice is always the refusal, the last one the yes.
+        choices = params.requested_schema["properties"]["decision"]["enum"]
+        return ElicitResult(action="accept", content={"decision": choices[-1 if self.answer == YES else 0]})
 
 
 @dataclass
 class Chat:
-    """A connected client."""
+    """A connected client, and what is behind the server that it talks to."""
 
     client: Client
+    services: Services | None = None
 
     async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """The structured answer of a call that must succeed."""
@@ -89,9 +97,11 @@ async def chat(
     sandbox: Sandbox,
     *,
     mode: str = "auto",
-    person: Person | None = None,
+    person: Any = None,
     policy: Policy | None = None,
     ledger_url: str | None = None,
+    slow_reader: bool = False,
+    page: Callable[[], Awaitable[str | None]] | None = None,
     **options: Any,
 ) -> AsyncIterator[Chat]:
     """A chat with a server of its own on a sandbox, in this process; without a person it cannot ask.
@@ -99,10 +109,32 @@ async def chat(
     Without a policy it has the defaults, and without a ledger's URL one of its own, in memory.
     """
     settings = Settings(ledger_url=ledger_url)
+    policy = policy or (read_policy(None) if slow_reader else quick_policy())
     async with open_services(settings, sandbox=sandbox.app, policy=policy) as services:
-        server = build_server(services, **options)
+        outside = services.outside if page is None else services.outside.with_page(page)
+        server = build_server(replace(services, outside=outside), **options)
         async with Client(server, mode=mode, elicitation_callback=person) as client:
-            yield Chat(client)
+            yield Chat(client, services)
+
+
+def quick_policy(**sections: dict[str, Any]) -> Policy:
+    """The default policy, under which a person may read in no time; `sections` change it."""
+    approval = {"read_seconds": 0, **sections.pop("approval", {})}
+    document = read_policy(None).model_dump(mode="json")
+    for name, keys in {"approval": approval, **sections}.items():
+        document[name] |= keys
+    return Policy.model_validate(_numbers(document))
+
+
+def _numbers(value: Any) -> Any:
+    """A policy takes no text for a number, and JSON has no decimals."""
+    match value:
+        case dict():
+            return {key: _numbers(entry) for key, entry in value.items()}
+        case str() if value.replace(".", "", 1).isdecimal():
+            return Decimal(value)
+        case _:
+            return value
 
 
 def sends(sandbox: Sandbox) -> int:

@@ -232,6 +232,8 @@ class _Story:
             self._waited += time.perf_counter() - asked
             decision = accept if answer.strip().lower() in ("y", "yes") else refuse
         else:
+            # An answer that comes sooner than a person can read does not count (policy's read_seconds).
+            await anyio.sleep(_READS)
             decision = accept
             self._say(f'There is no terminal to ask at, so the demo answers "{accept}" for the person.')
         return ElicitResult(action="accept", content={"decision": decision})
@@ -248,6 +250,7 @@ class _Story:
         self._console.print(table)
 
 
+_READS = 1.2
 _NUMBERS = frozenset({"Price", "Days", "Cost", "Total", "Spent", "Left", "Sends", "Delivered", "Spend"})
 
 

@@ -59,29 +59,39 @@ def one_answer(app: ASGIApp) -> ASGIApp:
     return answering
 
 
-async def serve_http(app: ASGIApp, host: str, port: int, stopper: Stopper) -> None:
-    """Serves until it is stopped; port 0 lets the system choose.
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections; port 0 lets the system choose.
 
     Raises:
         SettingsError: it cannot listen there.
     """
     try:
-        listener = socket.create_server(
+        return socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128
         )
     except OSError as error:
         raise SettingsError(
             f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another --host or --port."
         ) from error
-    with listener:
-        uvicorn_server = web_server(app)
 
-        def stop() -> None:
-            uvicorn_server.should_exit = True
-            # It logs every request that is cut off now as an error, with a traceback.
-            logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
 
-        stopper.on_stop(stop)
-        shown = f"[{host}]" if ":" in host else host
-        log.info("listening on http://%s:%d", shown, listener.getsockname()[1])
-        await uvicorn_server.serve(sockets=[listener])
+def url_of(listener: socket.socket, host: str) -> str:
+    """The address of what listens there, for whoever is on this machine or knows it by this name."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - nobody can go to "everywhere"
+        host = socket.gethostname()
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+
+
+async def serve_http(app: ASGIApp, listener: socket.socket, host: str, stopper: Stopper) -> None:
+    """Serves until it is stopped."""
+    uvicorn_server = web_server(app)
+
+    def stop() -> None:
+        uvicorn_server.should_exit = True
+        # It logs every request that is cut off now as an error, with a traceback.
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+
+    stopper.on_stop(stop)
+    shown = f"[{host}]" if ":" in host else host
+    log.info("listening on http://%s:%d", shown, listener.getsockname()[1])
+    await uvicorn_server.serve(sockets=[listener])

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import anyio
 from mcp.server.mcpserver import MCPServer
 
 from sendoso_mcp.api import ASGIApp
-from sendoso_mcp.cli.http import one_answer, serve_http, transport_security
+from sendoso_mcp.cli.http import listen, one_answer, serve_http, transport_security, url_of
 from sendoso_mcp.cli.stdio import serve_stdio
-from sendoso_mcp.cli.stopping import stop_on_signal
+from sendoso_mcp.cli.stopping import Stopper, stop_on_signal
 from sendoso_mcp.cli.user import user_name
 from sendoso_mcp.errors import one_error
+from sendoso_mcp.page import beside, create_page
+from sendoso_mcp.page.listener import page_when_needed
 from sendoso_mcp.server.app import build_server
 from sendoso_mcp.server.services import Services, open_services
 from sendoso_mcp.settings import Settings
@@ -30,6 +33,7 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 8000
     allowed_hosts: tuple[str, ...] = ()
+    public_url: str = ""
     read_only: bool = False
     tools: tuple[str, ...] | None = None
 
@@ -48,12 +52,11 @@ def serve(settings: Settings, options: Options) -> int:
             stop_on_signal() as stopper,
             open_services(settings, sandbox=sandbox, principal=principal) as services,
         ):
-            server = build_server(services, read_only=options.read_only, only=options.tools)
             if options.transport == "stdio":
-                await serve_stdio(server, stopper)
+                async with page_when_needed(services.outside.desk, sandbox=settings.sandbox) as page:
+                    await serve_stdio(_server(services, options, page), stopper)
             else:
-                app = _http_app(server, options)
-                await serve_http(app, options.host, options.port, stopper)
+                await _serve_http(services, options, stopper)
 
     if settings.sandbox:
         log.warning("no SENDOSO_API_KEY: using the embedded sandbox; nothing is really sent or charged")
@@ -74,7 +77,8 @@ def serve_sandbox(host: str, port: int, *, items: int, seed: int) -> int:
 
     async def run() -> None:
         async with stop_on_signal() as stopper:
-            await serve_http(app, host, port, stopper)
+            with listen(host, port) as listener:
+                await serve_http(app, listener, host, stopper)
 
     with one_error():
         anyio.run(run)
@@ -94,11 +98,29 @@ def _embedded_sandbox() -> ASGIApp:
     return app
 
 
-def _http_app(server: MCPServer[Services], options: Options) -> ASGIApp:
+def _server(
+    services: Services, options: Options, page: Callable[[], Awaitable[str | None]]
+) -> MCPServer[Services]:
+    services = replace(services, outside=services.outside.with_page(page))
+    return build_server(services, read_only=options.read_only, only=options.tools)
+
+
+async def _serve_http(services: Services, options: Options, stopper: Stopper) -> None:
+    """Serves the tools, and the approval page beside them under the same names."""
     security = transport_security(options.host, options.allowed_hosts)
-    app: ASGIApp
-    if options.transport == "sse":
-        app = one_answer(server.sse_app(host=options.host, transport_security=security))
-    else:
-        app = server.streamable_http_app(host=options.host, transport_security=security)
-    return app
+    with listen(options.host, options.port) as listener:
+        address = f"{options.public_url.rstrip('/') or url_of(listener, options.host)}/approvals"
+
+        async def page_address() -> str:
+            return address
+
+        server = _server(services, options, page_address)
+        app: ASGIApp
+        if options.transport == "sse":
+            app = one_answer(server.sse_app(host=options.host, transport_security=security))
+        else:
+            app = server.streamable_http_app(host=options.host, transport_security=security)
+        page = create_page(
+            services.outside.desk, allowed_hosts=security.allowed_hosts, sandbox=services.sandbox
+        )
+        await serve_http(beside(app, page), listener, options.host, stopper)

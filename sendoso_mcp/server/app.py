@@ -25,7 +25,6 @@ from sendoso_mcp.server.prompts import add_prompts
 from sendoso_mcp.server.resources import add_resources
 from sendoso_mcp.server.services import Services
 from sendoso_mcp.server.tools import TOOLS, ToolSpec
-from sendoso_mcp.spending.ledger import ANSWER_WITHIN
 
 # "Input should be", "String should have": the sentence is about the argument that is named before it.
 _PYDANTIC = re.compile(r"^(?:\w+ )?should ")
@@ -78,6 +77,7 @@ class _GiftServer(MCPServer[Services]):
         tools = [spec.build() for spec in specs]
         self._arguments = {tool.name: list(tool.parameters["properties"]) for tool in tools}
         self._sandbox = services.sandbox
+        hours = float(services.guard.policy.approval.answer_within_hours)
         super().__init__(
             name="sendoso",
             title="Sendoso gifts",
@@ -85,7 +85,7 @@ class _GiftServer(MCPServer[Services]):
             version=__version__,
             website_url="https://developer.sendoso.com/",
             instructions=instructions(self._specs, sandbox=services.sandbox),
-            request_state_security=RequestStateSecurity.ephemeral(ttl=ANSWER_WITHIN),
+            request_state_security=RequestStateSecurity.ephemeral(ttl=hours * 3600),
             tools=tools,
             **options,
         )

@@ -53,7 +53,7 @@ _DATE = {"type": "string", "format": "date"}
 
 RecipientId = Annotated[str, AfterValidator(check_id), _text("from search_recipients or create_recipient")]
 ItemId = Annotated[str, AfterValidator(check_id), _text("from search_inventory")]
-SendId = Annotated[str, AfterValidator(check_id), _text("from create_send or list_sends")]
+SendId = Annotated[str, AfterValidator(check_id), _text("or question, from create_send or list_sends")]
 Email = Annotated[
     str, Field(max_length=254), AfterValidator(_email), WithJsonSchema({**_STRING, "format": "email"})
 ]

@@ -23,6 +23,7 @@ def instructions(tools: Collection[str], *, sandbox: bool) -> str:
         steps.append(
             "Send with create_send, once per gift and with an idempotency_key of your own. The server "
             "itself asks the person; you cannot answer for them, and nothing is ordered without their yes. "
+            "Outcome `approval_required`: tell the person where to approve it; call again once they did. "
             f"Outcome `unknown`: never send again; {look}tell the person."
         )
     follow = [

@@ -22,6 +22,7 @@ from sendoso_mcp.models import CrmType, ItemType
 from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message, RecipientId
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
 from sendoso_mcp.spending.dispatch import Settlement
+from sendoso_mcp.spending.ledger import Intent, State
 from sendoso_mcp.spending.quote import Quote, SendRequest
 from sendoso_mcp.spending.verdict import MUST_APPROVE, Verdict, in_usd
 
@@ -49,10 +50,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A send that was looked up and judged, and what to ask a person about it."""
+    """A send that was looked up and judged.
+
+    Attributes:
+        intent: what is written down of it, if a person must decide: the open question, or an approved one.
+        question: what to ask in the chat, if it can be asked there.
+    """
 
     quote: Quote
     verdict: Verdict
+    intent: Intent | None = None
     question: Question | None = None
 
 
@@ -103,14 +110,23 @@ async def plan_send(
         if idempotency_key and (earlier := await guard.recall(idempotency_key, request)) is not None:
             return Repeat(earlier)
         raise
-    answering = _asks_in_rounds(ctx) and ctx.request_state is not None
-    considered = await guard.consider(quote, idempotency_key, answering=answering)
+    answering = asks_in_rounds(ctx) and ctx.request_state is not None
+    considered = await guard.consider(quote, idempotency_key, answering=answering, in_chat=can_ask(ctx))
     if considered.earlier is not None:
         return Repeat(considered.earlier)
-    plan, asked = Plan(quote, considered.verdict), considered.question
-    if asked is None or plan.verdict.outside_chat or not can_ask(ctx):
+    plan = Plan(quote, considered.verdict, considered.question)
+    if not _asked_in_chat(plan) or plan.intent is None or not can_ask(ctx):
         return plan
-    return replace(plan, question=Question(asked.id, asked.quote))
+    if not answering:
+        services_of(ctx).sight.put(plan.intent.id)
+    return replace(plan, question=Question(plan.intent.id, plan.intent.quote))
+
+
+def _asked_in_chat(plan: Plan) -> bool:
+    """Whether a form is enough, and was not already answered in a way that does not count."""
+    intent = plan.intent
+    waits = intent is not None and intent.state is State.AWAITING_APPROVAL and not intent.reason
+    return waits and not plan.verdict.outside_chat
 
 
 async def ask_person(
@@ -130,10 +146,10 @@ def can_ask(ctx: Context[Services]) -> bool:
     if elicitation is None or (elicitation.form is None and elicitation.url is not None):
         return False
     # Before 2026-07-28 the question is a request of its own, which not every connection can carry.
-    return _asks_in_rounds(ctx) or ctx.session.can_send_request
+    return asks_in_rounds(ctx) or ctx.session.can_send_request
 
 
-def _asks_in_rounds(ctx: Context[Services]) -> bool:
+def asks_in_rounds(ctx: Context[Services]) -> bool:
     """Whether the question goes back as a result and the answer comes with a second call (2026-07-28)."""
     return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
 
@@ -175,7 +191,7 @@ async def still_holds(ctx: Context[Services], plan: Plan, key: str | None) -> Pl
     Raises:
         SendosoError: something could not be looked up again.
     """
-    if _asks_in_rounds(ctx):
+    if asks_in_rounds(ctx):
         # Everything was looked up in this very round, the one with the answer.
         return plan
     current = await look_up(ctx, plan.quote.request, key)

@@ -12,7 +12,9 @@ from mcp.server.mcpserver import Context
 from sendoso_mcp.api import ASGIApp, Sendoso, Timing, connect
 from sendoso_mcp.catalog import Catalog
 from sendoso_mcp.errors import SettingsError
+from sendoso_mcp.server.outside import Outside, Sight
 from sendoso_mcp.settings import Settings
+from sendoso_mcp.spending.approvals import Approvals
 from sendoso_mcp.spending.guard import Guard
 from sendoso_mcp.spending.ledger import Ledger, in_thread
 from sendoso_mcp.spending.pace import Pace
@@ -29,6 +31,7 @@ SANDBOX_NOTICE = "Embedded sandbox: nothing is really sent or charged."
 class Services:
     """Sendoso, its catalogue and the guard; `sandbox` says that no real account is behind them.
 
+    `outside` is the way to a person outside the chat, `sight` knows which questions they can have read in it.
     `creating` is held while a recipient is looked for and then created.
     """
 
@@ -37,6 +40,8 @@ class Services:
     guard: Guard
     sandbox: bool
     creating: anyio.Lock
+    outside: Outside
+    sight: Sight
 
 
 @asynccontextmanager
@@ -84,7 +89,15 @@ async def open_services(
             async with anyio.create_task_group() as background:
                 if not ledger.in_memory:
                     background.start_soon(guard.recover)
-                yield Services(sendoso, catalog, guard, settings.sandbox, anyio.Lock())
+                yield Services(
+                    sendoso,
+                    catalog,
+                    guard,
+                    settings.sandbox,
+                    anyio.Lock(),
+                    Outside(Approvals(ledger), command=not ledger.in_memory, rehearsal=settings.sandbox),
+                    Sight(),
+                )
                 background.cancel_scope.cancel()
     finally:
         with anyio.CancelScope(shield=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,11 @@ from sendoso_mcp.models import InventoryItem, Order, TeamBudget
 from sendoso_mcp.spending.dispatch import Dispatcher, Settlement
 from sendoso_mcp.spending.ledger import (
     NOTHING_ORDERED,
+    OPEN,
     Approval,
+    Cancellation,
+    Decisions,
+    Facts,
     Intent,
     Ledger,
     Refusal,
@@ -45,7 +50,7 @@ class Headroom:
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """Policy's verdict on a wish, and the open question about it if a person must decide.
+    """Policy's verdict on a wish, and the question about it if a person must decide: open, or approved.
 
     `earlier` is set instead if the wish is past asking: what became of it.
     """
@@ -81,6 +86,7 @@ class Guard:
         self._sendoso = sendoso
         self._find_item = find_item
         self._ledger = ledger
+        self._decisions = Decisions(ledger)
         self._dispatcher = Dispatcher(sendoso, ledger, tasks)
         self.policy = policy
         self.principal = principal
@@ -166,13 +172,21 @@ class Guard:
         """Settles what earlier processes left behind."""
         await self._dispatcher.recover()
 
-    async def consider(self, quote: Quote, key: str | None, *, answering: bool = False) -> Considered:
+    async def consider(
+        self, quote: Quote, key: str | None, *, answering: bool = False, in_chat: bool = True
+    ) -> Considered:
         """Judges a wish, and writes down the question or the denial that follows.
 
-        `answering` says that a person's answer comes with this very call.
+        Args:
+            quote: the wish, looked up.
+            key: its idempotency key.
+            answering: a person's answer comes with this very call.
+            in_chat: the client can show a person the question.
         """
-        verdict, intent = await in_thread(self._ledger.consider, self._wish(quote, key), answering=answering)
-        if intent is None or intent.state in (State.AWAITING_APPROVAL, State.DENIED):
+        verdict, intent = await in_thread(
+            self._ledger.consider, self._wish(quote, key), answering=answering, in_chat=in_chat
+        )
+        if intent is None or intent.state in OPEN or intent.state is State.DENIED:
             return Considered(verdict, question=None if verdict.effect is Effect.DENY else intent)
         return Considered(verdict, earlier=await self._dispatcher.settlement(intent))
 
@@ -183,6 +197,20 @@ class Guard:
         """
         intent = await in_thread(self._ledger.decline, question, self.principal)
         return await self._ordered(intent)
+
+    async def defer(self, question: str, reason: str) -> Settlement | None:
+        """Leaves a question to a person outside the chat; what became of it if a yes came first."""
+        intent = await in_thread(self._ledger.defer, question, reason)
+        return None if intent.state in OPEN else await self._dispatcher.settlement(intent)
+
+    async def standing(self, question: str) -> Intent | None:
+        """A wish of this principal's by its number, whatever became of it."""
+        intent = await in_thread(self._ledger.intent, question)
+        return intent if intent is not None and intent.principal == self.principal else None
+
+    async def waiting(self) -> list[Intent]:
+        """The wishes of this principal's that wait for a person, or for the call that uses their yes."""
+        return await in_thread(self._decisions.waiting, self.principal)
 
     async def dismiss(self, question: str, reason: str) -> Settlement | None:
         """Takes the question back unanswered: an answer to it is too late, but it may be asked again.
@@ -215,6 +243,19 @@ class Guard:
         """Cancels a send; see `Dispatcher.cancel`."""
         await self._dispatcher.cancel(send_id, self.principal)
 
+    async def ask_to_cancel(self, send_id: str, facts: Facts) -> Cancellation:
+        """The open question whether a send may be cancelled; see `Decisions.ask_to_cancel`."""
+        within = timedelta(hours=float(self.policy.approval.answer_within_hours))
+        return await in_thread(self._decisions.ask_to_cancel, self.principal, send_id, facts, within)
+
+    async def answer_cancellation(self, question: Cancellation, *, yes: bool, who: str) -> bool:
+        """Takes an answer in the chat; whether it is a yes that counts, which is then used up."""
+        return await in_thread(self._decisions.answer_cancellation, question, yes=yes, actor=who)
+
+    async def use_cancellation(self, question: Cancellation) -> bool:
+        """Uses up a yes that was given outside the chat; whether there was one to these facts."""
+        return await in_thread(self._decisions.use_cancellation, question, self.principal)
+
     async def cancelled(self, send_id: str) -> None:
         """Gives the money of a send that is cancelled at Sendoso back, once, however often it is told."""
         await in_thread(self._ledger.cancelled, send_id, self.principal)
@@ -229,4 +270,4 @@ class Guard:
 
 def _may_be_made(intent: Intent) -> bool:
     """Whether the wish may be made again, or is still being asked about."""
-    return intent.state in NOTHING_ORDERED or intent.state is State.AWAITING_APPROVAL
+    return intent.state in NOTHING_ORDERED | OPEN

@@ -13,13 +13,14 @@ from decimal import Decimal
 
 from sendoso_mcp.fields import CENT
 from sendoso_mcp.models import Recipient
+from sendoso_mcp.spending.envelope import Envelope
 from sendoso_mcp.spending.policy import Policy, normalised_email
 from sendoso_mcp.spending.quote import Quote
 
 YEAR = timedelta(days=365)
 HOUR = timedelta(hours=1)
-SENDS, TEAM = "sends", "team"
-"""Buckets whose keys never change: all sends, and what the team's budget does not show yet."""
+SENDS, TEAM, ENVELOPES = "sends", "team", "envelope:"
+"""All sends; what the team's budget does not show yet; how the name of an envelope's begins."""
 DUPLICATE_WITHIN = timedelta(hours=24)
 """A second gift for the same person within this time is pointed out, whatever it is."""
 
@@ -78,6 +79,8 @@ class Usage:
 
     used: Mapping[str, int] = field(default_factory=dict)
     earlier: tuple[Earlier, ...] = ()
+    envelope: Envelope | None = None
+    """One that a person opened in advance, and that this send fits in."""
 
     def of(self, bucket: Bucket) -> int:
         """What is used of a bucket."""
@@ -152,6 +155,11 @@ def holds_for(quote: Quote, policy: Policy, now: datetime) -> tuple[Hold, ...]:
         Hold(year, cost, _given(per_year)),
         *standing_holds(policy, quote.budget.remaining, quote.position, now, cost=cost),
     )
+
+
+def envelope_hold(envelope: Envelope) -> Hold:
+    """The place that one send takes in an envelope."""
+    return Hold(Bucket(f"{ENVELOPES}{envelope.id}"), 1, (Limit("envelope", envelope.sends),))
 
 
 def _limit(name: str, most: Decimal | None) -> Limit | None:

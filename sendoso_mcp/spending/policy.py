@@ -51,7 +51,8 @@ def _domain(value: str) -> str:
     return rest
 
 
-def _address(value: str) -> str:
+def email_address(value: str) -> str:
+    """An email as policy compares it; a ValueError says what else it is."""
     if not is_address(value):
         raise ValueError(
             "is not an email address, such as ann@example.com; deny_domains is for whole domains"
@@ -92,10 +93,17 @@ class Limits(_Section):
 
 
 class ApprovalRules(_Section):
-    """When a person is asked, in USD; what is left out asks about every gift that costs something."""
+    """When and how a person is asked; what is left out asks about every gift that costs something."""
 
     ask_above: Usd = Decimal("0.00")
     outside_chat_above: Usd = Decimal("500.00")
+    read_seconds: Annotated[Decimal, _Number, Field(ge=0, le=60, allow_inf_nan=False)] = Decimal(1)
+    """An answer in the chat that comes sooner was given by no person."""
+    answer_within_hours: Annotated[Decimal, _Number, Field(gt=0, le=720, allow_inf_nan=False)] = Decimal(24)
+    """For how long a question can be answered, and the yes to it used."""
+    envelopes: StrictBool = True
+    """Whether a person may allow sends in advance."""
+    ask_to_cancel: StrictBool = True
 
 
 class RecipientRules(_Section):
@@ -103,7 +111,7 @@ class RecipientRules(_Section):
 
     deny_domains: Domains = ()
     allow_domains: Domains = ()
-    do_not_gift: tuple[Annotated[str, AfterValidator(_address)], ...] = ()
+    do_not_gift: tuple[Annotated[str, AfterValidator(email_address)], ...] = ()
     deny_countries: tuple[Annotated[str, AfterValidator(_country)], ...] = ()
 
 

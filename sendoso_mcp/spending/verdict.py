@@ -9,7 +9,17 @@ from decimal import Decimal
 from enum import StrEnum
 
 from sendoso_mcp.models import EMAILED_TYPES, ItemType
-from sendoso_mcp.spending.limits import DUPLICATE_WITHIN, SENDS, Hold, Limit, Usage, holds_for, usd
+from sendoso_mcp.spending.envelope import Envelope
+from sendoso_mcp.spending.limits import (
+    DUPLICATE_WITHIN,
+    SENDS,
+    Hold,
+    Limit,
+    Usage,
+    envelope_hold,
+    holds_for,
+    usd,
+)
 from sendoso_mcp.spending.policy import Policy, country_code, covers, is_address, normalised_email
 from sendoso_mcp.spending.quote import Quote
 
@@ -65,12 +75,18 @@ class Verdict:
         )
 
     @property
+    def in_envelope(self) -> bool:
+        """Whether a person said yes in advance."""
+        return any(reason.code == INSIDE_ENVELOPE for reason in self.reasons)
+
+    @property
     def outside_chat(self) -> bool:
         """Whether a form in the chat is not enough."""
         return any(reason.code == OUTSIDE_CHAT for reason in self.reasons)
 
 
 OUTSIDE_CHAT = "outside_chat_required"
+INSIDE_ENVELOPE = "inside_envelope"
 MUST_APPROVE = "person_must_approve"
 
 # Reason codes of limits: the policy's key, as what happened.
@@ -104,11 +120,23 @@ def judge(quote: Quote, usage: Usage, policy: Policy, now: datetime, *, keyed: b
         *_item(quote, policy),
         *_recipient(quote, policy),
         *_amounts(quote, usage, policy, now),
-        *_asks(quote, policy),
     ]
-    if not keyed:
-        reasons += _duplicates(quote, usage, now)
-    return Verdict(tuple(reasons))
+    twice = [] if keyed else list(_duplicates(quote, usage, now))
+    asks = list(_asks(quote, policy))
+    if (
+        usage.envelope is not None
+        and not any(one.effect is Effect.ASK for one in (*reasons, *twice))
+        and asks
+    ):
+        # It stands for the yes to a price. Whatever else a person has to know of, they are asked about.
+        asks = [_enveloped(usage.envelope, usage)]
+    return Verdict((*reasons, *asks, *twice))
+
+
+def _enveloped(envelope: Envelope, usage: Usage) -> Reason:
+    left = envelope.sends - usage.of(envelope_hold(envelope).bucket)
+    text = f"A person allowed this in advance, in the envelope {envelope.id}, which has room for {left} more."
+    return Reason(INSIDE_ENVELOPE, Effect.ALLOW, text, about=envelope.id)
 
 
 def _item(quote: Quote, policy: Policy) -> Iterator[Reason]:
@@ -222,6 +250,26 @@ def _asks(quote: Quote, policy: Policy) -> Iterator[Reason]:
             "a person must approve outside the chat."
         )
         yield Reason(OUTSIDE_CHAT, Effect.ASK, text)
+
+
+def why(ask: str) -> str:
+    """One of a verdict's `asks` as a sentence, for whoever did not see the verdict."""
+    code, _, about = ask.partition(":")
+    if code == "near_duplicate":
+        return (
+            f"A gift for this person was ordered before (intent {about}), and this one has no key of its own."
+        )
+    return _WHY.get(code, code)
+
+
+_WHY = {
+    MUST_APPROVE: "A person must say yes to this gift at this price.",
+    OUTSIDE_CHAT: "For a gift of this price a form in the chat is not enough.",
+    "email_unknown": "Policy has rules by email, and this person has none that can be read.",
+    "country_unknown": "Policy denies some countries, and it is not known where this person is.",
+    "no_email": "This gift goes by email, and this person has no email address.",
+    "no_postal_address": "This gift is shipped, and this person has no postal address.",
+}
 
 
 def _duplicates(quote: Quote, usage: Usage, now: datetime) -> Iterator[Reason]:

@@ -18,6 +18,7 @@ per_recipient_per_year = {LIMIT}
 cost_allowance_percent = 12
 [approval]
 ask_above = 22.50
+read_seconds = 0
 [api]
 requests_per_second = 1000
 """

@@ -93,7 +93,7 @@ def test_an_order_survives_a_cut_at_every_statement(
         wish = wish_of(Person(f"rcp_{key}", f"{key}@acme.test", ""), "itm_mug", 1_000, policy=POLICY, key=key)
         with scissors.at_work():
             a_life(ledger, wish, token=secrets.token_hex(8))
-        rows = onlooker._read(
+        rows = onlooker.read(
             lambda book: book.session.rows(
                 "SELECT a.to_state, i.id FROM audit a JOIN intents i ON i.id = a.intent_id "
                 "WHERE i.idempotency_key = ? ORDER BY a.seq",

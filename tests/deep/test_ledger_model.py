@@ -214,7 +214,7 @@ class LedgerBesideItsModel(RuleBasedStateMachine):
         self.now += timedelta(milliseconds=1)
         self.tally.steps += 1
         ledger = data.draw(self.any_process, "who looks")
-        intents = {intent.id: intent for intent in ledger._read(lambda book: load(book.session, "1 = 1"))}
+        intents = {intent.id: intent for intent in ledger.read(lambda book: load(book.session, "1 = 1"))}
         new = [id_ for id_ in intents if id_ not in self.ids]
         if len(new) == 1 and len(self.ids) == len(self.model.gifts) - 1:
             self.ids += new
@@ -248,7 +248,7 @@ class LedgerBesideItsModel(RuleBasedStateMachine):
         self.same_reasons(ledger.judge(wished), self.model.judge(wish, self.terms, reading, self.now))
 
     def holds_are_whole(self, ledger: Ledger) -> None:
-        rows = ledger._read(
+        rows = ledger.read(
             lambda book: book.session.rows(
                 "SELECT intent_id, count(*), min(amount), max(amount) FROM holds WHERE bucket <> 'sends' "
                 "GROUP BY intent_id"

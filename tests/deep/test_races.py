@@ -252,7 +252,7 @@ class Round:
             return replace(self.job, log=log, seed=seed, patience=patience)
 
         notes, _ = crew.race(self.directory, job, **options)
-        intents = self.ledger._read(lambda book: load(book.session, "a.token IS NOT NULL"))
+        intents = self.ledger.read(lambda book: load(book.session, "a.token IS NOT NULL"))
         self.tally.rounds += 1
         self.tally.orders += len(intents)
         self.tally.deaths += notes.deaths

@@ -26,6 +26,8 @@ POLICY = """
 [limits]
 per_day = 140
 cost_allowance_percent = 12
+[approval]
+read_seconds = 0
 [api]
 requests_per_second = 1000
 """

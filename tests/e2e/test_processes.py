@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ import httpx
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.sse import sse_client
-from processes import COMMAND, KEY, Process, Start
+from processes import COMMAND, KEY, QUICK, Process, Start
 from support import EGIFT, ERAS, SARAH, Person
 
 pytestmark = [pytest.mark.e2e]
@@ -118,7 +119,7 @@ def test_an_order_on_its_way_is_finished_before_the_process_ends(start: Start) -
     with socket.create_server(("127.0.0.1", 0)) as listener:
         host, port = listener.getsockname()
         upstream = _SlowSendoso(listener)
-        env = {"SENDOSO_API_KEY": KEY, "SENDOSO_BASE_URL": f"http://{host}:{port}"}
+        env = {"SENDOSO_API_KEY": KEY, "SENDOSO_BASE_URL": f"http://{host}:{port}", **QUICK}
         with upstream:
             process = start("--transport", "streamable-http", "--port", "0", **env)
             url = process.url()
@@ -232,6 +233,10 @@ def test_the_demo_does_the_whole_job_without_a_terminal() -> None:
     assert "\x1b[" not in done.stdout
 
 
+READS = 1.2
+"""Seconds that a person takes to read a question: a sooner answer does not count."""
+
+
 def screen_of(demo: list[str], typed: bytes) -> tuple[int, str]:
     """Runs the demo in a terminal, types at its question, and gives its exit status and its screen."""
     import pty
@@ -245,6 +250,7 @@ def screen_of(demo: list[str], typed: bytes) -> tuple[int, str]:
         while chunk := os.read(ours, 65_536):
             screen += chunk
             if screen.endswith(b"[y/N] "):
+                time.sleep(READS)
                 os.write(ours, typed)
     except OSError:  # Linux says so when the other end is closed
         pass
@@ -373,7 +379,7 @@ def test_two_servers_may_share_one_sendoso(start: Start, sendoso: str, orders: C
     before = orders()
 
     async def use() -> None:
-        env = {"SENDOSO_API_KEY": KEY, "SENDOSO_BASE_URL": sendoso}
+        env = {"SENDOSO_API_KEY": KEY, "SENDOSO_BASE_URL": sendoso, **QUICK}
         server = StdioServerParameters(command=COMMAND[0], env=env)
         async with (
             Client(server, elicitation_callback=Person()) as one,

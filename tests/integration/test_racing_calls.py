@@ -10,7 +10,7 @@ import anyio
 import pytest
 from mcp import Client
 from mcp_types import InputRequiredResult
-from support import EGIFT, ERAS, NO, SARAH, YES, Person, chat, order, raise_price, sends
+from support import EGIFT, ERAS, NO, SARAH, YES, Person, chat, order, quick_policy, raise_price, sends
 
 from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
 from sendoso_mcp.server.app import build_server
@@ -72,7 +72,7 @@ async def test_a_no_after_a_yes_to_the_same_key_is_told_the_truth(sandbox: Sandb
 async def test_a_client_that_mixes_the_eras_gets_no_stale_price(sandbox: Sandbox) -> None:
     """A state from a session of 2026-07-28, sent along by a session of before, does not stand for rounds."""
     before, person = sends(sandbox), Person()
-    async with open_services(Settings(), sandbox=sandbox.app) as services:
+    async with open_services(Settings(), sandbox=sandbox.app, policy=quick_policy()) as services:
         server = build_server(services)
         async with Client(server, elicitation_callback=Person()) as modern:
             asked = await modern.session.call_tool("create_send", order(), allow_input_required=True)

@@ -14,14 +14,13 @@ from mcp_types import (
     TextContent,
     TextResourceContents,
 )
-from support import EGIFT, ERAS, SARAH, Chat, chat
+from support import EGIFT, ERAS, SARAH, Chat, chat, quick_policy
 
 from sendoso_mcp.sandbox import Fault, create_sandbox
 from sendoso_mcp.server.services import SANDBOX_NOTE
-from sendoso_mcp.spending.policy_file import read_policy
 
 pytestmark = pytest.mark.anyio
-DEFAULTS = read_policy(None)
+DEFAULTS = quick_policy()
 
 
 async def read(connected: Chat, uri: str) -> Any:

@@ -66,7 +66,9 @@ async def test_one_key_at_two_servers_at_once_buys_one_gift(
 
 async def test_two_servers_cannot_together_pass_a_limit(sandbox: Sandbox, shared_url: str) -> None:
     """Each sends to people of its own; the sandbox adds nothing that was not held for."""
-    rules = Policy.model_validate({"limits": {"per_day": 100, "cost_allowance_percent": 12}})
+    rules = Policy.model_validate(
+        {"limits": {"per_day": 100, "cost_allowance_percent": 12}, "approval": {"read_seconds": 0}}
+    )
     before = sends(sandbox)
     people = [person.id for person in sandbox.world.people()][:PEOPLE]
     async with two_chats(sandbox, shared_url, policy=rules) as (one, two):

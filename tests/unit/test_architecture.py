@@ -23,6 +23,7 @@ RULES = {
     "api": BASE,
     "spending": BASE,
     "spending.desk": set(),
+    "spending.approvals": BASE | {"spending", "spending.desk", "spending.ledger"},
     "catalog": BASE | {"api"},
     "spending.ledger": BASE | {"spending"},
     "spending.pace": BASE | {"spending", "spending.ledger"},
@@ -31,14 +32,17 @@ RULES = {
     "spending.guard": BASE | {"api", "spending", "spending.ledger", "spending.dispatch"},
     "server": BASE
     | {"api", "spending", "spending.ledger", "spending.dispatch", "spending.guard"}
-    | {"catalog", "server.services"},
+    | {"catalog", "server.outside", "server.services", "spending.approvals", "spending.desk"},
+    "server.outside": BASE | {"spending", "spending.approvals"},
     "server.services": BASE
+    | {"server.outside", "spending.approvals"}
     | {"api", "catalog", "spending", "spending.guard", "spending.ledger", "spending.pace", "settings"},
     "sandbox": {"fields", "models"},
     "page": BASE | {"spending.desk", "web"},
     "cli": BASE
     | {"api", "page", "server", "server.services", "settings", "sandbox", "web"}
-    | {"spending", "spending.ledger", "spending.pace", "spending.recovery"},
+    | {"spending", "spending.ledger", "spending.pace", "spending.recovery"}
+    | {"spending.approvals", "spending.desk"},
 }
 OUTSIDE = {
     "httpx": {"api"},

@@ -1,54 +1,151 @@
-"""cancel_send: ends a send that is not yet on its way."""
+"""cancel_send: ends a send that is not yet on its way, or withdraws one that waits for a person."""
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import datetime
+from typing import Annotated, Literal
 
-from mcp.server.mcpserver import Context
+from mcp.server.mcpserver import (
+    AcceptedElicitation,
+    CancelledElicitation,
+    Context,
+    ElicitationResult,
+    Resolve,
+)
 
 from sendoso_mcp.api import Ability
 from sendoso_mcp.errors import Conflict, OutcomeUnknown
-from sendoso_mcp.models import SendStatus
+from sendoso_mcp.models import Send, SendStatus
 from sendoso_mcp.server.answers import Answer, Reason, usd_number
 from sendoso_mcp.server.arguments import SendId
+from sendoso_mcp.server.cancelling import (
+    CANCEL,
+    TOO_LATE,
+    CancelConfirmation,
+    CancelPlan,
+    ask_person_to_cancel,
+    can_be_withdrawn,
+    plan_cancel,
+)
+from sendoso_mcp.server.sending import NotAsked, approver_of
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
+from sendoso_mcp.spending.ledger import Cancellation, Stage
+
+NOT_CANCELLED = "Nothing was cancelled."
 
 
 class CancelOutcome(Answer):
-    """What came of it; `refund` is what goes back to the team's budget."""
+    """What came of it; `refund` is what goes back to the team's budget.
 
-    outcome: Literal["cancelled", "already_cancelled", "too_late", "unknown"]
+    `question` is what a person decides outside the chat, at `url` if there is one, `until` it expires.
+    """
+
+    outcome: Literal[
+        "cancelled", "already_cancelled", "withdrawn", "too_late", "unknown", "approval_required", "declined"
+    ]
     reasons: list[Reason] | None = None
     refund: float | None = None
+    question: str | None = None
+    url: str | None = None
+    until: datetime | None = None
 
 
-async def cancel_send(ctx: Context[Services], send_id: SendId) -> CancelOutcome:
+async def cancel_send(
+    ctx: Context[Services],
+    *,
+    plan: Annotated[CancelPlan, Resolve(plan_cancel)],
+    answer: Annotated[ElicitationResult[CancelConfirmation | NotAsked], Resolve(ask_person_to_cancel)],
+    send_id: SendId,
+) -> CancelOutcome:
     """Cancels a send."""
-    services = services_of(ctx)
-    send = await services.sendoso.get_send(send_id)
+    services, send, question = services_of(ctx), plan.send, plan.question
+    if plan.waiting is not None:
+        return await _withdraw(ctx, plan)
+    if send is None:
+        raise ValueError("a plan is about a send or about a wish")
     if send.status == SendStatus.CANCELLED:
         # Perhaps by a call that ended before it was written down.
         await services.guard.cancelled(send_id)
         return CancelOutcome(outcome="already_cancelled")
+    if send.status in TOO_LATE:
+        return _too_late()
+    if question is None:
+        return await _cancel(ctx, send)
+    if question.stage is Stage.APPROVED:
+        used = await services.guard.use_cancellation(question)
+        return await _cancel(ctx, send) if used else _no_longer_open()
+    if not plan.in_chat:
+        return await _outside(ctx, question, "This client cannot show a person the question.")
+    if services.sight.seconds(question.id) < float(services.guard.policy.approval.read_seconds):
+        return await _outside(
+            ctx, question, "It was answered sooner than a person can read it: that answer does not count."
+        )
+    if isinstance(answer, CancelledElicitation):
+        return _reason("declined", "person_dismissed", "The question was closed without an answer.")
+    yes = isinstance(answer, AcceptedElicitation) and answer.data == CancelConfirmation(decision=CANCEL)
+    if await services.guard.answer_cancellation(question, yes=yes, who=approver_of(ctx)):
+        return await _cancel(ctx, send)
+    return _no_longer_open() if yes else _reason("declined", "person_declined", "The person keeps the send.")
+
+
+async def _cancel(ctx: Context[Services], send: Send) -> CancelOutcome:
     try:
-        await services.guard.cancel(send_id)
+        await services_of(ctx).guard.cancel(send.id)
     except Conflict:
-        text = "The send is already on its way or closed. Nothing was cancelled."
-        return CancelOutcome(outcome="too_late", reasons=[Reason(code="too_late", text=text)])
+        return _too_late()
     except OutcomeUnknown:
         text = "No clear answer came back from Sendoso. See with get_send whether it is cancelled."
         return CancelOutcome(outcome="unknown", reasons=[Reason(code="outcome_unknown", text=text)])
     return CancelOutcome(outcome="cancelled", refund=usd_number(send.cost))
 
 
+async def _withdraw(ctx: Context[Services], plan: CancelPlan) -> CancelOutcome:
+    """Takes back a wish that nobody has ordered: no person need decide that."""
+    if plan.waiting is None or not can_be_withdrawn(plan.waiting):
+        return _reason("too_late", "not_open", "That question is no longer open.")
+    if await services_of(ctx).guard.dismiss(plan.waiting.id, "withdrawn") is not None:
+        return _reason("too_late", "ordered", "The gift was ordered meanwhile; see get_send.")
+    return CancelOutcome(outcome="withdrawn")
+
+
+async def _outside(ctx: Context[Services], question: Cancellation, why: str) -> CancelOutcome:
+    way = await services_of(ctx).outside.way(question.id)
+    text = (
+        f"A person must say yes before a send is cancelled. {why} {way.text} Tell the person; once they "
+        f"approved, call cancel_send again. {NOT_CANCELLED}"
+    )
+    return CancelOutcome(
+        outcome="approval_required",
+        reasons=[Reason(code="person_must_approve", text=text)],
+        question=question.id,
+        url=way.url,
+        until=question.expires_at,
+    )
+
+
+def _too_late() -> CancelOutcome:
+    return _reason("too_late", "too_late", "The send is already on its way or closed.")
+
+
+def _no_longer_open() -> CancelOutcome:
+    return _reason("declined", "not_open", "That question is no longer open. Call again to ask anew.")
+
+
+def _reason(outcome: Literal["too_late", "declined"], code: str, text: str) -> CancelOutcome:
+    return CancelOutcome(outcome=outcome, reasons=[Reason(code=code, text=f"{text} {NOT_CANCELLED}")])
+
+
 SPEC = ToolSpec(
     fn=cancel_send,
     title="Cancel a send",
-    description="Cancels a send that has not been processed yet and gives its cost back to the budget.",
+    description=(
+        "Cancels a send that has not been processed yet, once a person said yes, and gives its cost back; "
+        "withdraws a question of create_send."
+    ),
     read_only=False,
     destructive=True,
     idempotent=True,
-    not_done="Nothing was cancelled.",
+    not_done=NOT_CANCELLED,
     needs=Ability.CANCEL,
 )

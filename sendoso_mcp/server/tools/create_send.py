@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from mcp.server.mcpserver import (
@@ -16,6 +17,7 @@ from sendoso_mcp.errors import BadArgument, BudgetExceeded, SendosoError
 from sendoso_mcp.models import CrmType
 from sendoso_mcp.server.answers import Answer, Reason, usd_number
 from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message, RecipientId
+from sendoso_mcp.server.opening import can_open_page, show_page
 from sendoso_mcp.server.sending import (
     SEND,
     Confirmation,
@@ -40,13 +42,19 @@ NOTHING_ORDERED = "No gift was ordered by this call; nothing was charged for it.
 
 
 class SendOutcome(Answer):
-    """What came of it. Only `sent` has a send; `unknown` must not be repeated."""
+    """What came of it. Only `sent` has a send; `unknown` must not be repeated.
+
+    `question` is what a person decides outside the chat, at `url` if there is one, `until` it expires.
+    """
 
     outcome: Literal["sent", "approval_required", "declined", "denied", "unknown"]
     reasons: list[Reason] | None = None
     send_id: str | None = None
     status: str | None = None
     cost: float | None = None
+    question: str | None = None
+    url: str | None = None
+    until: datetime | None = None
 
 
 async def create_send(
@@ -65,17 +73,22 @@ async def create_send(
     """Sends a gift."""
     if isinstance(plan, Repeat):
         return _settled(plan.settlement)
-    guard, request = services_of(ctx).guard, plan.quote.request
-    if idempotency_key and (earlier := await guard.recall(idempotency_key, request)) is not None:
-        # While this call was looked up or asked about, another one with the key was answered.
-        return _settled(earlier)
+    guard, question, intent = services_of(ctx).guard, plan.question, plan.intent
     if plan.verdict.effect is Effect.DENY:
         return _denied(plan.verdict)
     if plan.verdict.effect is Effect.ALLOW:
         return _result(await guard.send(plan.quote, idempotency_key))
-    question = plan.question
+    if intent is None or intent.state is State.APPROVED:
+        # A person's yes waits in the ledger; the guard uses it up if it is to these facts.
+        return _result(await guard.send(plan.quote, idempotency_key, question=intent.id if intent else None))
     if question is None:
-        return _not_now("outside_chat_required" if plan.verdict.outside_chat else "client_cannot_ask")
+        return await _outside(ctx, plan, idempotency_key, _why_outside(plan))
+    if services_of(ctx).sight.seconds(intent.id) < float(guard.policy.approval.read_seconds):
+        # Nobody can have read it: a client that answers by itself has no say, whatever it says.
+        earlier = await guard.defer(intent.id, "answered_too_fast")
+        return (
+            _settled(earlier) if earlier else await _outside(ctx, plan, idempotency_key, "answered_too_fast")
+        )
     if isinstance(answer, CancelledElicitation):
         return _settled_or(await guard.dismiss(question.number, "dismissed"), _not_now("person_dismissed"))
     if not isinstance(answer, AcceptedElicitation) or answer.data != Confirmation(decision=SEND):
@@ -96,6 +109,39 @@ async def create_send(
     )
 
 
+def _why_outside(plan: Plan) -> str:
+    if plan.intent is not None and plan.intent.reason:
+        return plan.intent.reason
+    return "outside_chat_required" if plan.verdict.outside_chat else "client_cannot_ask"
+
+
+async def _outside(ctx: Context[Services], plan: Plan, key: str | None, code: str) -> SendOutcome:
+    """Leaves the question to a person outside the chat, and says how they answer it."""
+    guard, outside, intent = services_of(ctx).guard, services_of(ctx).outside, plan.intent
+    if intent is None:
+        raise ValueError("a question that waits is written down")
+    way = await outside.way(intent.id)
+    if way.url and can_open_page(ctx):
+        await show_page(ctx, intent.id, way.url)
+        now = await guard.standing(intent.id)
+        if now is not None and now.state is State.APPROVED:
+            quote = await guard.quote(plan.quote.request)
+            return _result(await guard.send(quote, key, question=intent.id))
+        if now is not None and now.state is not State.AWAITING_APPROVAL:
+            return _not_now("person_declined" if now.state is State.DECLINED else "facts_changed")
+    text = (
+        f"{_WHY_OUTSIDE[code]} {way.text} Tell the person; once they approved, call create_send again with "
+        f"the same arguments. {NOTHING_ORDERED}"
+    )
+    return SendOutcome(
+        outcome="approval_required",
+        reasons=[Reason(code=code, text=text)],
+        question=intent.id,
+        url=way.url,
+        until=intent.expires_at,
+    )
+
+
 async def _used_up(guard: Guard, question: Question, key: str | None, reason: str) -> Settlement | None:
     """Closes a question whose yes cannot be followed: it must not order later, when nobody thinks of it.
 
@@ -112,6 +158,13 @@ def _settled_or(settlement: Settlement | None, otherwise: SendOutcome) -> SendOu
     return otherwise if settlement is None else _settled(settlement)
 
 
+_WHY_OUTSIDE = {
+    "client_cannot_ask": "A person must say yes to this gift, and this client cannot show them the question.",
+    "outside_chat_required": "Policy wants a gift of this price approved outside the chat.",
+    "answered_too_fast": (
+        "The question in the chat was answered sooner than a person can read it: that answer does not count."
+    ),
+}
 _NOT_NOW = {
     "person_declined": ("declined", "The person said no. Do not ask again unless they want to."),
     "person_declined_before": (
@@ -119,16 +172,6 @@ _NOT_NOW = {
         "The person said no to this idempotency_key before. Use a new one only if they changed their mind.",
     ),
     "person_dismissed": ("declined", "The question was closed without an answer."),
-    "client_cannot_ask": (
-        "approval_required",
-        "A person must say yes to every gift, and this client cannot show them the question. "
-        "Tell the person: use a client that supports MCP elicitation (the README lists some).",
-    ),
-    "outside_chat_required": (
-        "approval_required",
-        "Policy wants a gift of this price approved outside the chat, which this version cannot do yet. "
-        "Tell the person; a gift below approval.outside_chat_above can be sent here.",
-    ),
     "facts_changed": (
         "approval_required",
         "The price, gift, recipient or policy changed while the question was open. "
@@ -208,8 +251,8 @@ SPEC = ToolSpec(
     title="Send a gift",
     description=(
         "Orders a gift: real money. The server itself asks the person to confirm gift and price; you cannot "
-        "confirm for them. Call once per gift; repeat only if the answer says so. idempotency_key: your own "
-        "key for this gift; a repeat with it never orders twice."
+        "confirm for them. Call once per gift; repeat only if the answer says so, as once they approved "
+        "outside the chat. idempotency_key: your own key for this gift; a repeat with it never orders twice."
     ),
     read_only=False,
     destructive=True,

@@ -11,6 +11,7 @@ from sendoso_mcp.server.answers import Answer, usd_number
 from sendoso_mcp.server.arguments import SendId
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
+from sendoso_mcp.spending.ledger import OPEN, Intent, State
 
 
 class SendAnswer(Answer):
@@ -29,6 +30,9 @@ class SendAnswer(Answer):
     tracking_number: str | None = None
     tracking_url: str | None = None
     crm_id: str | None = None
+    url: str | None = None
+    until: datetime | None = None
+    hint: str | None = None
 
     @classmethod
     def of(cls, send: Send) -> SendAnswer:
@@ -51,12 +55,37 @@ class SendAnswer(Answer):
 
 
 async def get_send(ctx: Context[Services], send_id: SendId) -> SendAnswer:
-    """Reads one send."""
-    return SendAnswer.of(await services_of(ctx).sendoso.get_send(send_id))
+    """Reads one send, or a wish by the number of its question."""
+    services = services_of(ctx)
+    wish = await services.guard.standing(send_id)
+    if wish is None:
+        return SendAnswer.of(await services.sendoso.get_send(send_id))
+    if wish.attempt is not None and wish.attempt.send_id is not None:
+        return SendAnswer.of(await services.sendoso.get_send(wish.attempt.send_id))
+    return await _of_wish(services, wish)
+
+
+async def _of_wish(services: Services, wish: Intent) -> SendAnswer:
+    order, opened = wish.quote.order, wish.state in OPEN
+    way = await services.outside.way(wish.id) if wish.state is State.AWAITING_APPROVAL else None
+    hint = way.text if way else None
+    if wish.state is State.APPROVED:
+        hint = "A person approved it: call create_send again with the same arguments."
+    return SendAnswer(
+        status=str(wish.state),
+        to=order.recipient.name,
+        email=order.recipient.email,
+        gift=order.item.name,
+        type=order.item.type,
+        message=order.message,
+        url=way and way.url,
+        until=wish.expires_at if opened else None,
+        hint=hint,
+    )
 
 
 SPEC = ToolSpec(
     fn=get_send,
     title="Track a send",
-    description="Status, cost, tracking and expected delivery of one send.",
+    description="Status, cost, tracking and expected delivery of one send, or of a question of create_send.",
 )

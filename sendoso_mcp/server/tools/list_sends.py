@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 from mcp.server.mcpserver import Context
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from sendoso_mcp.models import SendStatus
-from sendoso_mcp.server.answers import Answer, SendRow
+from sendoso_mcp.server.answers import Answer, SendRow, usd_number
 from sendoso_mcp.server.arguments import Limit, PageNumber, check_period
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
+from sendoso_mcp.spending.ledger import Intent
+
+_MOST_WAITING = 20
+
+
+class WaitingRow(BaseModel):
+    """A gift that is not ordered: it waits for a person, or `approved` for create_send to be called again."""
+
+    question: str
+    status: str
+    to: str
+    gift: str
+    price: float | None = None
+    until: datetime
+
+    @classmethod
+    def of(cls, wish: Intent) -> WaitingRow:
+        """As the ledger has it."""
+        order = wish.quote.order
+        return cls(
+            question=wish.id,
+            status=str(wish.state),
+            to=order.recipient.name or order.recipient.id,
+            gift=order.item.name or order.item.id,
+            price=usd_number(wish.quote.price),
+            until=wish.expires_at,
+        )
 
 
 class Sends(Answer):
-    """One page of sends."""
+    """One page of sends, and before the first one what waits for a person."""
 
+    waiting: list[WaitingRow] | None = None
     sends: list[SendRow]
     total: int | None = None
     next_page: int | None = None
@@ -34,10 +62,15 @@ async def list_sends(
 ) -> Sends:
     """Lists sends."""
     check_period(start_date, end_date)
-    found = await services_of(ctx).sendoso.list_sends(
+    services = services_of(ctx)
+    found = await services.sendoso.list_sends(
         status=status, start=start_date, end=end_date, page=page, per_page=limit
     )
+    # A status, and days of creation, are of sends that were ordered.
+    every = page == 1 and status is None and start_date is None and end_date is None
+    waiting = await services.guard.waiting() if every else []
     return Sends(
+        waiting=[WaitingRow.of(wish) for wish in waiting[:_MOST_WAITING]] or None,
         sends=[SendRow.of(send) for send in found.items],
         total=found.total,
         next_page=page + 1 if found.has_next else None,

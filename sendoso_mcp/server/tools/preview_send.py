@@ -28,7 +28,7 @@ class Preview(Answer):
     budget_left: float | None = None
     budget_after: float | None = None
     limits: list[LimitAnswer] | None = None
-    approval: Literal["form_in_chat", "outside_chat", "not_possible_in_this_client"] | None = None
+    approval: Literal["form_in_chat", "outside_chat"] | None = None
 
 
 async def preview_send(
@@ -65,12 +65,8 @@ async def preview_send(
     )
 
 
-def _approval(
-    ctx: Context[Services], verdict: Verdict
-) -> Literal["form_in_chat", "outside_chat", "not_possible_in_this_client"]:
-    if verdict.outside_chat:
-        return "outside_chat"
-    return "form_in_chat" if can_ask(ctx) else "not_possible_in_this_client"
+def _approval(ctx: Context[Services], verdict: Verdict) -> Literal["form_in_chat", "outside_chat"]:
+    return "form_in_chat" if can_ask(ctx) and not verdict.outside_chat else "outside_chat"
 
 
 SPEC = ToolSpec(

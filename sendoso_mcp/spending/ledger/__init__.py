@@ -1,10 +1,14 @@
 """What was wished, approved, ordered and spent: the only room that knows a database."""
 
 from sendoso_mcp.spending.ledger.audit import Break, Entry
-from sendoso_mcp.spending.ledger.book import ANSWER_WITHIN, Wish
+from sendoso_mcp.spending.ledger.book import Wish
+from sendoso_mcp.spending.ledger.cancelling import Cancellation, Facts, Stage
+from sendoso_mcp.spending.ledger.decisions import Decisions
+from sendoso_mcp.spending.ledger.granting import Granted, Opened
 from sendoso_mcp.spending.ledger.ledger import Ledger
 from sendoso_mcp.spending.ledger.ordering import (
     CHAT_FORM,
+    ENVELOPE,
     Dispatch,
     Past,
     Refusal,
@@ -13,26 +17,33 @@ from sendoso_mcp.spending.ledger.ordering import (
 from sendoso_mcp.spending.ledger.pace import next_turn
 from sendoso_mcp.spending.ledger.records import Approval, Attempt, Intent
 from sendoso_mcp.spending.ledger.settling import Outcome
-from sendoso_mcp.spending.ledger.states import NOTHING_ORDERED, ORDERED, UNSETTLED, State
+from sendoso_mcp.spending.ledger.states import NOTHING_ORDERED, OPEN, ORDERED, UNSETTLED, State
 from sendoso_mcp.spending.ledger.threads import in_thread
 
 __all__ = [
-    "ANSWER_WITHIN",
     "CHAT_FORM",
+    "ENVELOPE",
     "NOTHING_ORDERED",
+    "OPEN",
     "ORDERED",
     "UNSETTLED",
     "Approval",
     "Attempt",
     "Break",
+    "Cancellation",
+    "Decisions",
     "Dispatch",
     "Entry",
+    "Facts",
+    "Granted",
     "Intent",
     "Ledger",
+    "Opened",
     "Outcome",
     "Past",
     "Refusal",
     "Reserved",
+    "Stage",
     "State",
     "Wish",
     "in_thread",

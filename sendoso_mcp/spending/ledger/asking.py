@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sendoso_mcp.spending.ledger.book import ANSWER_WITHIN, Book, Wish
+from sendoso_mcp.spending.ledger.book import Book, Wish
 from sendoso_mcp.spending.ledger.records import Intent, load, to_text
-from sendoso_mcp.spending.ledger.states import NOTHING_ORDERED, State
+from sendoso_mcp.spending.ledger.states import NOTHING_ORDERED, OPEN, State
 from sendoso_mcp.spending.ledger.usage import usage
 from sendoso_mcp.spending.limits import holds_for
 from sendoso_mcp.spending.verdict import Effect, Verdict, judge
 
+_OPEN = ", ".join(f"'{state}'" for state in sorted(OPEN))
 RENEWED_AFTER = 60.0
 """Seconds after which the same wish, made again, is a new question and the old one void."""
 
 
-def consider(book: Book, wish: Wish, *, answering: bool) -> tuple[Verdict, Intent | None]:
+def consider(book: Book, wish: Wish, *, answering: bool, in_chat: bool) -> tuple[Verdict, Intent | None]:
     """Judges a wish and writes down what follows at once: a question if a person must decide, or a denial.
 
     Returns:
@@ -24,28 +25,29 @@ def consider(book: Book, wish: Wish, *, answering: bool) -> tuple[Verdict, Inten
     """
     verdict = verdict_on(book, wish)
     if verdict.effect is Effect.ASK:
-        return verdict, ask(book, wish, verdict, answering=answering)
+        return verdict, ask(book, wish, verdict, answering=answering, in_chat=in_chat)
     return verdict, deny(book, wish, verdict) if verdict.effect is Effect.DENY else None
 
 
 def verdict_on(book: Book, wish: Wish) -> Verdict:
     """Policy's verdict with what is used now."""
     holds = holds_for(wish.quote, wish.policy, book.now)
-    known = usage(book.session, wish.quote, (hold.bucket for hold in holds), book.now)
+    known = usage(book.session, wish.quote, wish.policy, (hold.bucket for hold in holds), book.now)
     return judge(wish.quote, known, wish.policy, book.now, keyed=wish.key is not None)
 
 
-def ask(book: Book, wish: Wish, verdict: Verdict, *, answering: bool) -> Intent:
+def ask(book: Book, wish: Wish, verdict: Verdict, *, answering: bool = False, in_chat: bool = True) -> Intent:
     """The open question about this wish, or a new one; an intent that is past asking is given as it is.
 
     A question whose facts, reasons or policy are no longer true is replaced; the team's budget, which moves
     with every colleague's gift, is none of them, and is looked at again before an order. A wish that is made
-    again after a while (not one that is being answered) is a new question, with the budget of then.
+    again in the chat after a while (not one that is being answered) is a new question, with the budget of
+    then. A question that waits for a person elsewhere keeps its number.
     """
     expire_old(book)
     intent = _standing(book, wish)
     if intent is not None and intent.state not in NOTHING_ORDERED:
-        if intent.state is not State.AWAITING_APPROVAL:
+        if intent.state not in OPEN:
             return intent
         waited = (book.now - intent.proposed_at).total_seconds()
         same = (
@@ -53,10 +55,16 @@ def ask(book: Book, wish: Wish, verdict: Verdict, *, answering: bool) -> Intent:
             and intent.asks == verdict.asks
             and intent.policy_version == wish.policy.version
         )
-        if same and (answering or waited <= RENEWED_AFTER):
+        elsewhere = not in_chat or verdict.outside_chat or bool(intent.reason)
+        elsewhere = elsewhere or intent.state is State.APPROVED
+        if same and (answering or elsewhere or waited <= RENEWED_AFTER):
             return intent
         book.move(intent, State.EXPIRED, wish.principal, reason="replaced")
-    proposed = book.propose(wish, verdict.asks, expires_at=book.now + timedelta(seconds=ANSWER_WITHIN))
+    proposed = book.propose(
+        wish,
+        verdict.asks,
+        expires_at=book.now + timedelta(hours=float(wish.policy.approval.answer_within_hours)),
+    )
     return book.move(proposed, State.AWAITING_APPROVAL, wish.principal, detail=_reasons(verdict))
 
 
@@ -66,9 +74,9 @@ def deny(book: Book, wish: Wish, verdict: Verdict) -> Intent:
     An intent that is past asking is given as it is.
     """
     intent = _standing(book, wish)
-    if intent is not None and intent.state not in NOTHING_ORDERED | {State.AWAITING_APPROVAL}:
+    if intent is not None and intent.state not in NOTHING_ORDERED | OPEN:
         return intent
-    if intent is None or intent.state is not State.AWAITING_APPROVAL:
+    if intent is None or intent.state not in OPEN:
         intent = book.propose(wish, verdict.asks, expires_at=book.now)
     return book.move(intent, State.DENIED, wish.principal, reason=_codes(verdict), detail=_reasons(verdict))
 
@@ -81,32 +89,44 @@ def decline(book: Book, intent_id: str, actor: str) -> Intent:
     intent = book.intent(intent_id)
     if intent.state is State.EXPIRED and intent.key is not None:
         intent = book.with_key(intent.principal, intent.key, intent.digest) or intent
-    if intent.state is State.AWAITING_APPROVAL:
+    if intent.state in OPEN:
         return book.move(intent, State.DECLINED, actor, reason="person_declined")
     return intent
 
 
 def expire(book: Book, intent_id: str, actor: str, reason: str) -> Intent:
-    """Takes a question back unanswered: an answer to it is too late, but it may be asked again."""
+    """Takes a question back: an answer to it is too late, a yes to it void; but it may be asked again."""
     intent = book.intent(intent_id)
-    if intent.state is State.AWAITING_APPROVAL:
+    if intent.state in OPEN:
         return book.move(intent, State.EXPIRED, actor, reason=reason)
     return intent
 
 
 def expire_old(book: Book) -> None:
     """Ends the questions that nobody can answer any more."""
-    where = "i.state = ? AND i.expires_at <= ? ORDER BY i.expires_at, i.id"
-    for intent in load(book.session, where, str(State.AWAITING_APPROVAL), to_text(book.now)):
-        book.move(intent, State.EXPIRED, "ledger", reason="nobody_answered")
+    where = f"i.state IN ({_OPEN}) AND i.expires_at <= ? ORDER BY i.expires_at, i.id"
+    for intent in load(book.session, where, to_text(book.now)):
+        unused = intent.state is State.APPROVED
+        book.move(intent, State.EXPIRED, "ledger", reason="yes_not_used" if unused else "nobody_answered")
+
+
+def defer(book: Book, intent_id: str, reason: str) -> Intent:
+    """Leaves a question open that was not really answered in the chat; it is not asked there again."""
+    intent = book.intent(intent_id)
+    if intent.state is State.AWAITING_APPROVAL:
+        return book.move(intent, State.AWAITING_APPROVAL, "ledger", reason=reason)
+    return intent
 
 
 def _standing(book: Book, wish: Wish) -> Intent | None:
     """The intent that a wish is about: its key's, or without one the question about it that is open."""
     if wish.key is not None:
         return book.with_key(wish.principal, wish.key, wish.quote.request.digest)
-    where = "i.principal = ? AND i.digest = ? AND i.idempotency_key IS NULL AND i.state = ? ORDER BY i.id"
-    found = load(book.session, where, wish.principal, wish.quote.request.digest, str(State.AWAITING_APPROVAL))
+    where = (
+        f"i.principal = ? AND i.digest = ? AND i.idempotency_key IS NULL AND i.state IN ({_OPEN}) "
+        f"ORDER BY CASE i.state WHEN '{State.APPROVED}' THEN 0 ELSE 1 END, i.id"
+    )
+    found = load(book.session, where, wish.principal, wish.quote.request.digest)
     return next(iter(found), None)
 
 

@@ -6,7 +6,6 @@ says not only what happened, but also whether a row anywhere in the ledger was c
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from sendoso_mcp.errors import LedgerUnavailable
+from sendoso_mcp.spending.ledger import deeds
 from sendoso_mcp.spending.ledger.database import Session
+from sendoso_mcp.spending.ledger.hashing import canonical, digest_of, hash_of_row
 from sendoso_mcp.spending.ledger.records import to_text, to_time
 from sendoso_mcp.spending.ledger.states import BEFORE_ORDER, NEW, TRANSITIONS, State
 from sendoso_mcp.spending.policy import version_of
@@ -26,6 +27,11 @@ _TABLES = {
         "id, principal, idempotency_key, follows, state, reason, digest, quote, quote_digest, asks, "
         "policy_version, person, recipient_id, recipient_name, recipient_email, item_id, item_name, "
         "price_cents, proposed_at, expires_at, changed_at",
+    ),
+    "grants": (
+        "grants",
+        "intent_id",
+        "intent_id, quote_digest, rung, approver, granted_at",
     ),
     "approvals": (
         "approvals",
@@ -95,7 +101,7 @@ def append(
         canonical(_record(session, intent_id, way[1])),
         previous,
     )
-    digest = _hash(row)
+    digest = hash_of_row(row)
     marks = ", ".join("?" * 10)
     session.execute(f"INSERT INTO audit ({_ROW}) VALUES ({marks})", *row, digest)  # noqa: S608 - literals
     session.execute("UPDATE chain SET seq = ?, hash = ? WHERE id = 1", seq + 1, digest)
@@ -141,7 +147,7 @@ def verify(session: Session) -> tuple[int, str] | Break:
         where = f"audit row {row[0]}"
         if row[0] != count:
             return Break(where, f"row {count} is missing")
-        digest = _hash(row[:9])
+        digest = hash_of_row(row[:9])
         if row[9] != digest:
             return Break(where, "its content is not what its hash was made of")
         if count == 1 and row[8] != _beginning(session):
@@ -166,13 +172,15 @@ def _compare_records(session: Session, latest: dict[str, str]) -> Break | None:
         now = _record(session, intent_id)
         then = json.loads(record)
         for name in _TABLES:
-            if now[name] != then[name]:
+            if now[name] != then.get(name, []):  # a table that is newer than the row
                 return Break(f"{name} of {intent_id}", "it is not what its last audit row says")
     return None
 
 
 def _compare_the_rest(session: Session) -> Break | None:
     """The tables that no row of the trail speaks of."""
+    if what := deeds.broken(session):
+        return Break("deeds", what)
     known: dict[str, tuple[set[Any], str]] = {
         "state": ({(state,) for state in (NEW, *State)}, "SELECT state FROM states"),
         "transition": (set(TRANSITIONS), "SELECT from_state, to_state FROM transitions"),
@@ -208,7 +216,7 @@ def _record(session: Session, intent_id: str, state: State | None = None) -> dic
     """What every table says of an intent; those that have nothing before an order are not asked earlier."""
     found: dict[str, list[dict[str, Any]]] = {}
     for name, (table, id_column, columns) in _TABLES.items():
-        if name != "intent" and state in BEFORE_ORDER:
+        if state in BEFORE_ORDER and name != "intent" and (name, state) != ("grants", State.APPROVED):
             found[name] = []
             continue
         sql = f"SELECT {columns} FROM {table} WHERE {id_column} = ?"  # noqa: S608 - literals
@@ -221,33 +229,14 @@ def _record(session: Session, intent_id: str, state: State | None = None) -> dic
 def _short(row: dict[str, Any]) -> dict[str, Any]:
     """The row with its quote, which never changes and is the longest text by far, as a hash."""
     if "quote" in row:
-        row["quote"] = _digest(str(row["quote"]))
+        row["quote"] = digest_of(str(row["quote"]))
     return row
-
-
-def canonical(value: object) -> str:
-    """JSON that is the same for the same value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_not_ours)
-
-
-def _not_ours(value: object) -> object:
-    """What no row of ours has, such as bytes: a changed row must have a hash too, if another one."""
-    return {type(value).__name__: repr(value)}
 
 
 def _beginning(session: Session) -> str:
     """What the first row of the trail follows: whose sends the ledger holds."""
     found = session.rows("SELECT value FROM meta WHERE key = 'account'")
-    return _hash(tuple(found[0])) if found else ""
-
-
-def _hash(row: tuple[Any, ...]) -> str:
-    return _digest(canonical(list(row)))
-
-
-def _digest(text: str) -> str:
-    # A changed byte may have made the text one that is no text any more.
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return hash_of_row(tuple(found[0])) if found else ""
 
 
 def _version_of(document: object) -> str:

@@ -11,14 +11,12 @@ from typing import Any
 from sendoso_mcp.errors import BadArgument
 from sendoso_mcp.spending.ledger import audit
 from sendoso_mcp.spending.ledger.database import Session
-from sendoso_mcp.spending.ledger.records import Intent, dump_quote, load, load_one, to_text
+from sendoso_mcp.spending.ledger.hashing import canonical
+from sendoso_mcp.spending.ledger.records import Approval, Intent, dump_quote, load, load_one, to_text
 from sendoso_mcp.spending.ledger.states import NEW, NOTHING_ORDERED, State
 from sendoso_mcp.spending.limits import cents, person_key
 from sendoso_mcp.spending.policy import Policy
 from sendoso_mcp.spending.quote import Quote
-
-ANSWER_WITHIN = 24 * 3600.0
-"""Seconds for which a question can be answered."""
 
 _FREE = ", ".join(f"'{state}'" for state in sorted(NOTHING_ORDERED))
 
@@ -55,6 +53,9 @@ class Book:
 
         What else changes with it must be in the tables already, and in `intent` if it is to be in the result.
         """
+        if intent.state is State.APPROVED:
+            # Used up, taken back or overtaken: a yes never outlives the state in which it waits.
+            self.session.execute("DELETE FROM grants WHERE intent_id = ?", intent.id)
         self.session.execute(
             "UPDATE intents SET state = ?, reason = ?, changed_at = ? WHERE id = ?",
             str(after),
@@ -65,6 +66,13 @@ class Book:
         told = dict(detail or {}) | ({"reason": reason} if reason else {})
         audit.append(self.session, self.now, intent.id, (intent.state, after), actor=actor, detail=told)
         return replace(intent, state=after, reason=reason, changed_at=self.now)
+
+    def grant(self, intent: Intent) -> Approval | None:
+        """A yes that waits to be used."""
+        rows = self.session.rows(
+            "SELECT quote_digest, rung, approver FROM grants WHERE intent_id = ?", intent.id
+        )
+        return next((Approval(*row) for row in rows), None)
 
     def position(self) -> int:
         """The place of the latest row in the trail."""
@@ -143,4 +151,4 @@ class Book:
 
 
 def _asks(asks: frozenset[str]) -> str:
-    return audit.canonical(sorted(asks))
+    return canonical(sorted(asks))

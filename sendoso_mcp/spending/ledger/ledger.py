@@ -91,52 +91,60 @@ class Ledger:
 
     def position(self) -> int:
         """How far the ledger has come. What is settled later has a higher place."""
-        return self._read(lambda book: book.position())
+        return self.read(lambda book: book.position())
 
     def start(self, principal: str, key: str | None, digest: str) -> tuple[Intent | None, int]:
         """What a key stands for already (see `Book.with_key`), and how far the ledger has come: one look."""
-        return self._read(lambda book: (book.with_key(principal, key, digest), book.position()))
+        return self.read(lambda book: (book.with_key(principal, key, digest), book.position()))
 
     def judge(self, wish: Wish) -> Verdict:
         """Policy's verdict with what is used now."""
-        return self._read(lambda book: asking.verdict_on(book, wish))
+        return self.read(lambda book: asking.verdict_on(book, wish))
 
-    def consider(self, wish: Wish, *, answering: bool = False) -> tuple[Verdict, Intent | None]:
+    def consider(
+        self, wish: Wish, *, answering: bool = False, in_chat: bool = True
+    ) -> tuple[Verdict, Intent | None]:
         """See `asking.consider`."""
-        return self._write("ask", lambda book: asking.consider(book, wish, answering=answering))
+        return self.write(
+            "ask", lambda book: asking.consider(book, wish, answering=answering, in_chat=in_chat)
+        )
 
     def used(self, buckets: Iterable[Bucket]) -> Usage:
         """What is used of these buckets now."""
-        return self._read(lambda book: Usage(used(book.session, buckets)))
+        return self.read(lambda book: Usage(used(book.session, buckets)))
 
     def ask(self, wish: Wish, verdict: Verdict, *, answering: bool = False) -> Intent:
         """See `asking.ask`."""
-        return self._write("ask", lambda book: asking.ask(book, wish, verdict, answering=answering))
+        return self.write("ask", lambda book: asking.ask(book, wish, verdict, answering=answering))
 
     def deny(self, wish: Wish, verdict: Verdict) -> Intent:
         """See `asking.deny`."""
-        return self._write("deny", lambda book: asking.deny(book, wish, verdict))
+        return self.write("deny", lambda book: asking.deny(book, wish, verdict))
 
     def decline(self, intent_id: str, actor: str) -> Intent:
         """See `asking.decline`."""
-        return self._write("decline", lambda book: asking.decline(book, intent_id, actor))
+        return self.write("decline", lambda book: asking.decline(book, intent_id, actor))
 
     def expire(self, intent_id: str, actor: str, reason: str) -> Intent:
         """See `asking.expire`."""
-        return self._write("expire", lambda book: asking.expire(book, intent_id, actor, reason))
+        return self.write("expire", lambda book: asking.expire(book, intent_id, actor, reason))
+
+    def defer(self, intent_id: str, reason: str) -> Intent:
+        """See `asking.defer`."""
+        return self.write("defer", lambda book: asking.defer(book, intent_id, reason))
 
     def reserve(
         self, wish: Wish, dispatch: ordering.Dispatch, *, question: str | None, approval: Approval | None
     ) -> ordering.Reserved | ordering.Past | ordering.Refusal:
         """See `ordering.reserve`."""
-        return self._write(
+        return self.write(
             "reserve",
             lambda book: ordering.reserve(book, wish, dispatch, question=question, approval=approval),
         )
 
     def settle(self, intent_id: str, outcome: settling.Outcome) -> Intent:
         """See `settling.settle`."""
-        return self._write("settle", lambda book: settling.settle(book, intent_id, outcome))
+        return self.write("settle", lambda book: settling.settle(book, intent_id, outcome))
 
     def settle_order(self, token: str, outcome: settling.Outcome) -> None:
         """As `settle`, for the order with this token; nothing happens if none was written down."""
@@ -145,15 +153,15 @@ class Ledger:
             for intent in load(book.session, "a.token = ?", token):
                 settling.settle(book, intent.id, outcome)
 
-        self._write("settle", change)
+        self.write("settle", change)
 
     def cancelled(self, send_id: str, actor: str) -> Intent | None:
         """See `settling.cancelled`."""
-        return self._write("cancel", lambda book: settling.cancelled(book, send_id, actor))
+        return self.write("cancel", lambda book: settling.cancelled(book, send_id, actor))
 
     def intent(self, intent_id: str) -> Intent | None:
         """One intent."""
-        return self._read(lambda book: load_one(book.session, intent_id))
+        return self.read(lambda book: load_one(book.session, intent_id))
 
     def known(self, intent_id: str) -> Intent:
         """An intent that is known to exist.
@@ -161,17 +169,17 @@ class Ledger:
         Raises:
             KeyError: it does not.
         """
-        return self._read(lambda book: book.intent(intent_id))
+        return self.read(lambda book: book.intent(intent_id))
 
     def with_key(self, principal: str, key: str, digest: str) -> Intent | None:
         """See `Book.with_key`."""
-        return self._read(lambda book: book.with_key(principal, key, digest))
+        return self.read(lambda book: book.with_key(principal, key, digest))
 
     def unsettled(self) -> list[Intent]:
         """The intents whose order has no known end, oldest first."""
         states = ", ".join(f"'{state}'" for state in sorted(UNSETTLED))
         where = f"i.state IN ({states}) ORDER BY a.begun_at, i.id"
-        return self._read(lambda book: load(book.session, where))
+        return self.read(lambda book: load(book.session, where))
 
     def owned(self, send_ids: Iterable[str]) -> frozenset[str]:
         """Which of these sends an intent has."""
@@ -181,7 +189,7 @@ class Ledger:
             sql = "SELECT send_id FROM attempts WHERE send_id = ?"
             return frozenset(row[0] for one in ids for row in book.session.rows(sql, one))
 
-        return self._read(look)
+        return self.read(look)
 
     def orphaned(self, intent: Intent) -> bool:
         """Whether nobody gives this intent's order any more: its process is gone, or its time is up."""
@@ -194,7 +202,7 @@ class Ledger:
 
     def trail(self) -> Iterator[audit.Entry]:
         """The audit trail, oldest first."""
-        return iter(self._read(lambda book: list(audit.entries(book.session))))
+        return iter(self.read(lambda book: list(audit.entries(book.session))))
 
     def verify(self) -> tuple[int, str] | audit.Break:
         """See `audit.verify`."""
@@ -211,11 +219,11 @@ class Ledger:
             damage = self._used().damage(book.session)
             return audit.Break("file", damage) if damage else found
 
-        return self._read(look)
+        return self.read(look)
 
     def writable(self) -> bool:
         """See `Database.writable`."""
-        return self._read(lambda book: self._used().writable(book.session))
+        return self.read(lambda book: self._used().writable(book.session))
 
     def turn(self, per_second: int) -> float:
         """See `Database.turn`. Tried once: whoever waits for a turn has something better to do."""
@@ -228,14 +236,18 @@ class Ledger:
         """The current moment."""
         return self._now()
 
-    def _read(self, look: Callable[[Book], T]) -> T:
+    def read(self, look: Callable[[Book], T]) -> T:
+        """What `look` finds in one state of the ledger. For this room only."""
+
         def once() -> T:
             with self._used().read() as session:
                 return look(Book(session, self._now()))
 
         return self._again(once)
 
-    def _write(self, what: str, change: Callable[[Book], T]) -> T:
+    def write(self, what: str, change: Callable[[Book], T]) -> T:
+        """Makes a change that bears to be made again; `what` names it to `boundary`. For this room only."""
+
         def once() -> T:
             database = self._used()
             with database.write(what) as session:

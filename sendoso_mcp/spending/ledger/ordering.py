@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -12,12 +12,13 @@ from sendoso_mcp.spending.ledger.asking import deny
 from sendoso_mcp.spending.ledger.book import Book, Wish
 from sendoso_mcp.spending.ledger.records import Approval, Intent, load, to_text
 from sendoso_mcp.spending.ledger.settling import Outcome, settle
-from sendoso_mcp.spending.ledger.states import NOTHING_ORDERED, State
+from sendoso_mcp.spending.ledger.states import NOTHING_ORDERED, OPEN, State
 from sendoso_mcp.spending.ledger.usage import usage
-from sendoso_mcp.spending.limits import Hold, cents, holds_for
+from sendoso_mcp.spending.limits import Hold, cents, envelope_hold, holds_for
 from sendoso_mcp.spending.verdict import Effect, Verdict, judge
 
-CHAT_FORM = "chat_form"
+CHAT_FORM, ENVELOPE = "chat_form", "envelope"
+"""Rungs: how somebody said yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def reserve(
         wish: the wish as it was last looked up.
         dispatch: how the order will be given.
         question: the intent whose question was answered; None if policy asks nobody.
-        approval: the person's yes to it.
+        approval: the person's yes to it; None if they gave it outside the chat, or none is needed.
     """
     for mine in load(book.session, "a.token = ?", dispatch.token):
         return _still_to_give(book, mine, dispatch)
@@ -81,19 +82,15 @@ def reserve(
     )
     if question is None and intent is not None and intent.state in NOTHING_ORDERED:
         intent = None
-    if intent is not None and intent.state is not State.AWAITING_APPROVAL:
+    if intent is not None and intent.state not in OPEN:
         return Past(intent)
+    if intent is not None and approval is None:
+        approval = book.grant(intent)
 
     quote, policy = wish.quote, wish.policy
     holds = holds_for(quote, policy, book.now)
-    keys = sorted(hold.bucket.key for hold in holds)
-    # The rows' locks make everybody else who wants these buckets wait until this transaction ends.
-    book.session.execute(
-        f"INSERT INTO buckets (key, grants) VALUES {', '.join(['(?, 0)'] * len(keys))} "  # noqa: S608 - marks
-        "ON CONFLICT (key) DO UPDATE SET grants = buckets.grants",
-        *keys,
-    )
-    known = usage(book.session, quote, (hold.bucket for hold in holds), book.now)
+    _lock(book, holds)
+    known = usage(book.session, quote, policy, (hold.bucket for hold in holds), book.now)
     verdict = judge(quote, known, policy, book.now, keyed=wish.key is not None)
     refusal = _refusal(book, wish, intent, approval, verdict)
     if refusal is not None:
@@ -104,11 +101,26 @@ def reserve(
         intent = None
     if intent is None:
         intent = book.propose(wish, verdict.asks, expires_at=book.now)
+    if verdict.in_envelope and verdict.effect is Effect.ALLOW and known.envelope is not None:
+        opened = known.envelope
+        approval = Approval(quote.digest, ENVELOPE, f"envelope {opened.id}, opened by {opened.opened_by}")
+        holds = (*holds, envelope_hold(opened))
+        _lock(book, holds[-1:])
     before = {hold: known.of(hold.bucket) for hold in holds}
     _hold(book, wish, intent, dispatch, approval=approval, holds=before)
     intent = book.move(intent, State.RESERVED, wish.principal, detail=_told(approval))
     book.move(intent, State.DISPATCHING, wish.principal)
     return Reserved(book.intent(intent.id))
+
+
+def _lock(book: Book, holds: Sequence[Hold]) -> None:
+    """Makes everybody else who wants these buckets wait until this transaction ends."""
+    keys = sorted(hold.bucket.key for hold in holds)
+    book.session.execute(
+        f"INSERT INTO buckets (key, grants) VALUES {', '.join(['(?, 0)'] * len(keys))} "  # noqa: S608 - marks
+        "ON CONFLICT (key) DO UPDATE SET grants = buckets.grants",
+        *keys,
+    )
 
 
 def _still_to_give(book: Book, mine: Intent, dispatch: Dispatch) -> Reserved | Past:

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sendoso_mcp.spending.ledger.database import Session
+from sendoso_mcp.spending.ledger.hashing import canonical, digest_of
 from sendoso_mcp.spending.ledger.states import State
 from sendoso_mcp.spending.limits import usd
 from sendoso_mcp.spending.quote import Quote
@@ -75,6 +76,11 @@ class Intent:
     expires_at: datetime
     changed_at: datetime
     attempt: Attempt | None
+
+    @property
+    def seal(self) -> str:
+        """Names everything that a yes to this question is a yes to."""
+        return digest_of(canonical([self.id, self.quote_digest, self.policy_version, sorted(self.asks)]))
 
     @property
     def quote(self) -> Quote:

@@ -43,7 +43,13 @@ def _m002_totals(session: Session) -> None:
     _run(session, _TOTALS)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_m001_first, _m002_totals)
+def _m003_approvals(session: Session) -> None:
+    """A yes that is given outside the chat or in advance, and who may give it."""
+    _run(session, _APPROVALS)
+    _know_states(session)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_m001_first, _m002_totals, _m003_approvals)
 
 _FREE = ", ".join(f"'{state}'" for state in sorted(NOTHING_ORDERED))
 
@@ -161,4 +167,45 @@ DROP INDEX holds_by_time;
 CREATE INDEX holds_by_time ON holds (bucket, at, amount);
 DROP INDEX holds_by_settling;
 CREATE INDEX holds_by_settling ON holds (bucket, settled_seq, amount)
+"""
+
+_APPROVALS = """
+CREATE TABLE grants (
+  intent_id TEXT PRIMARY KEY REFERENCES intents (id),
+  quote_digest TEXT NOT NULL,
+  rung TEXT NOT NULL,
+  approver TEXT NOT NULL,
+  granted_at TEXT NOT NULL
+);
+CREATE TABLE approver (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  pin_hash TEXT NOT NULL,
+  failures BIGINT NOT NULL CHECK (failures >= 0),
+  next_try_at TEXT NOT NULL
+);
+CREATE TABLE cancellations (
+  id TEXT PRIMARY KEY,
+  principal TEXT NOT NULL,
+  send_id TEXT NOT NULL,
+  facts TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('awaiting', 'approved', 'declined', 'expired', 'used')),
+  asked_at TEXT NOT NULL,
+  expires_at TEXT NOT NULL
+);
+CREATE UNIQUE INDEX one_open_cancellation ON cancellations (principal, send_id)
+  WHERE state IN ('awaiting', 'approved');
+CREATE TABLE deeds (
+  seq BIGINT PRIMARY KEY,
+  at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  what TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  document TEXT NOT NULL,
+  ends_at TEXT NOT NULL,
+  previous TEXT NOT NULL,
+  hash TEXT NOT NULL
+);
+CREATE INDEX deeds_by_subject ON deeds (what, subject);
+ALTER TABLE chain ADD COLUMN deeds BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE chain ADD COLUMN deeds_hash TEXT NOT NULL DEFAULT ''
 """

@@ -10,7 +10,10 @@ from sendoso_mcp.spending.ledger.book import Book
 from sendoso_mcp.spending.ledger.records import Intent, load, to_text
 from sendoso_mcp.spending.ledger.states import UNSETTLED, State
 from sendoso_mcp.spending.ledger.usage import used
-from sendoso_mcp.spending.limits import SEND, SENDS, TEAM, YEAR, Bucket, cents
+from sendoso_mcp.spending.limits import ENVELOPES, SEND, SENDS, TEAM, YEAR, Bucket, cents
+
+COUNTED = f"({{0}} = '{SENDS}' OR substr({{0}}, 1, {len(ENVELOPES)}) = '{ENVELOPES}')"
+"""SQL: whether the bucket of this name counts sends and not cents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +96,14 @@ def _post(book: Book, intent: Intent, kind: str, amount: int, *, sends: int) -> 
     """Settles the holds: what the next row of the trail says is settled there."""
     kinds, amounts = ("posted" if sends else "released", kind), (sends, amount)
     book.session.execute(
-        f"UPDATE buckets SET total = total + CASE WHEN key = '{SENDS}' THEN ? ELSE ? END - "  # noqa: S608 - a literal
+        f"UPDATE buckets SET total = total + CASE WHEN {COUNTED.format('key')} THEN ? ELSE ? END - "  # noqa: S608 - a literal
         "(SELECT h.amount FROM holds h WHERE h.intent_id = ? AND h.bucket = buckets.key) "
         "WHERE key IN (SELECT h.bucket FROM holds h WHERE h.intent_id = ?)",
         *amounts,
         intent.id,
         intent.id,
     )
-    counts = f"CASE WHEN bucket = '{SENDS}' THEN ? ELSE ? END"
+    counts = f"CASE WHEN {COUNTED.format('bucket')} THEN ? ELSE ? END"
     book.session.execute(
         f"UPDATE holds SET kind = {counts}, amount = {counts}, settled_seq = ? WHERE intent_id = ?",  # noqa: S608 - as above
         *kinds,
@@ -114,10 +117,9 @@ def _passed(book: Book, intent_id: str) -> list[str]:
     """The buckets of this intent that have more in them than the limit it was granted under."""
     found = []
     rows = book.session.rows(
-        "SELECT bucket, most, used_before + amount FROM holds "
-        "WHERE intent_id = ? AND most IS NOT NULL AND bucket <> ? ORDER BY bucket",
+        "SELECT bucket, most, used_before + amount FROM holds "  # noqa: S608 - literals
+        f"WHERE intent_id = ? AND most IS NOT NULL AND NOT {COUNTED.format('bucket')} ORDER BY bucket",
         intent_id,
-        SENDS,
     )
     for key, most, with_this in rows:
         since = book.now - YEAR if key.startswith("recipient:") else None

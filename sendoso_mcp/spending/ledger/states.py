@@ -11,6 +11,8 @@ class State(StrEnum):
     PROPOSED = "proposed"
     DENIED = "denied"
     AWAITING_APPROVAL = "awaiting_approval"
+    APPROVED = "approved"
+    """A yes was given outside the chat and waits for the assistant to call again."""
     DECLINED = "declined"
     EXPIRED = "expired"
     RESERVED = "reserved"
@@ -37,6 +39,12 @@ TRANSITIONS: frozenset[tuple[str, State]] = frozenset(
         (_S.AWAITING_APPROVAL, _S.EXPIRED),
         (_S.AWAITING_APPROVAL, _S.RESERVED),
         (_S.AWAITING_APPROVAL, _S.DENIED),  # a limit was used up between the question and the yes
+        (_S.AWAITING_APPROVAL, _S.AWAITING_APPROVAL),  # an answer in the chat did not count
+        (_S.AWAITING_APPROVAL, _S.APPROVED),
+        (_S.APPROVED, _S.RESERVED),
+        (_S.APPROVED, _S.DECLINED),  # the yes was taken back
+        (_S.APPROVED, _S.EXPIRED),
+        (_S.APPROVED, _S.DENIED),
         (_S.RESERVED, _S.DISPATCHING),
         (_S.DISPATCHING, _S.CONFIRMED),
         (_S.DISPATCHING, _S.NOT_SENT),
@@ -55,6 +63,9 @@ TRANSITIONS: frozenset[tuple[str, State]] = frozenset(
     }
 )
 
+OPEN = frozenset({_S.AWAITING_APPROVAL, _S.APPROVED})
+"""A question that a person can answer, or whose yes they can take back."""
+
 NOTHING_ORDERED = frozenset({_S.DENIED, _S.EXPIRED, _S.NOT_SENT, _S.REJECTED})
 """Proven: no gift. The same idempotency key may be used again for the same wish."""
 
@@ -64,5 +75,5 @@ UNSETTLED = frozenset({_S.DISPATCHING, _S.UNKNOWN, _S.NEEDS_REVIEW})
 ORDERED = frozenset({*UNSETTLED, _S.CONFIRMED})
 """A gift that is, or may be, on its way."""
 
-BEFORE_ORDER = frozenset({_S.PROPOSED, _S.DENIED, _S.AWAITING_APPROVAL, _S.DECLINED, _S.EXPIRED})
+BEFORE_ORDER = frozenset({_S.PROPOSED, _S.DENIED, _S.AWAITING_APPROVAL, _S.APPROVED, _S.DECLINED, _S.EXPIRED})
 """No order was given, and no money held."""

@@ -5,13 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from sendoso_mcp.spending.envelope import Envelope
+from sendoso_mcp.spending.ledger import deeds
 from sendoso_mcp.spending.ledger.database import Session
 from sendoso_mcp.spending.ledger.records import load, to_text
 from sendoso_mcp.spending.ledger.states import ORDERED
-from sendoso_mcp.spending.limits import DUPLICATE_WITHIN, SEND, YEAR, Bucket, Earlier, Usage, person_key
+from sendoso_mcp.spending.limits import (
+    DUPLICATE_WITHIN,
+    SEND,
+    YEAR,
+    Bucket,
+    Earlier,
+    Usage,
+    envelope_hold,
+    person_key,
+)
+from sendoso_mcp.spending.policy import Policy
 from sendoso_mcp.spending.quote import Quote
 
 _ORDERED = ", ".join(f"'{state}'" for state in sorted(ORDERED))
+
+
+def envelopes(session: Session, now: datetime) -> list[Envelope]:
+    """The envelopes that are open, the one that ends first first."""
+    found = deeds.in_force(session, deeds.ENVELOPE_OPENED, deeds.ENVELOPE_REVOKED, now)
+    return [Envelope.model_validate_json(document) for document in found]
 
 
 def used(session: Session, buckets: Iterable[Bucket]) -> dict[str, int]:
@@ -46,8 +64,11 @@ def used(session: Session, buckets: Iterable[Bucket]) -> dict[str, int]:
     return found
 
 
-def usage(session: Session, quote: Quote, buckets: Iterable[Bucket], now: datetime) -> Usage:
+def usage(session: Session, quote: Quote, policy: Policy, buckets: Iterable[Bucket], now: datetime) -> Usage:
     """What a verdict has to know of the ledger."""
+    opened = [envelope for envelope in envelopes(session, now) if envelope.admits(quote, policy, now)]
+    known = used(session, [*buckets, *(envelope_hold(envelope).bucket for envelope in opened)])
+    left = [one for one in opened if known[envelope_hold(one).bucket.key] < one.sends]
     recipient = quote.order.recipient
     found = load(
         session,
@@ -59,7 +80,8 @@ def usage(session: Session, quote: Quote, buckets: Iterable[Bucket], now: dateti
         to_text(now - DUPLICATE_WITHIN),
     )
     return Usage(
-        used=used(session, buckets),
+        used=known,
+        envelope=next(iter(left), None),
         earlier=tuple(
             Earlier(
                 intent_id=intent.id,

@@ -1,4 +1,4 @@
-"""A ledger in a file with gifts of the past in it, for tests of the commands that read it."""
+"""A ledger with gifts of the past in it, for tests of the commands that read it."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ class Books:
     path: Path
     now: datetime = DAY_ONE
     account: str = ACCOUNT
+    address: str = ""
+    """The URL of another database than the file."""
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,7 +49,7 @@ class Books:
 
     @property
     def url(self) -> str:
-        return f"sqlite:///{self.path}"
+        return self.address or f"sqlite:///{self.path}"
 
     def wish(
         self,

@@ -510,7 +510,10 @@ async def test_the_policy_in_force_is_told(patient: Patient) -> None:
         "info  Policy: [limits] per_send 150.00, per_day 1000.00, per_month 10000.00, "
         "per_recipient_per_year 300.00, sends_per_hour 30\n" in output
     )
-    assert "info  Policy: [approval] ask_above 0.00, outside_chat_above 500.00\n" in output
+    assert (
+        "info  Policy: [approval] ask_above 0.00, outside_chat_above 500.00, read_seconds 1, "
+        "answer_within_hours 24, envelopes True, ask_to_cancel True\n" in output
+    )
 
 
 async def test_a_policy_of_ones_own_is_told_with_its_rules_and_without_peoples_emails(

@@ -108,6 +108,14 @@ def test_an_older_ledger_is_brought_up_to_date_and_loses_nothing(shared_url: str
 
 
 TO_VERSION_1 = """
+DROP TABLE grants;
+DROP TABLE approver;
+DROP TABLE cancellations;
+DROP TABLE deeds;
+ALTER TABLE chain DROP COLUMN deeds;
+ALTER TABLE chain DROP COLUMN deeds_hash;
+DELETE FROM transitions WHERE from_state = 'approved' OR to_state = 'approved' OR from_state = to_state;
+DELETE FROM states WHERE state = 'approved';
 ALTER TABLE buckets DROP COLUMN total;
 DROP INDEX holds_by_time;
 CREATE INDEX holds_by_time ON holds (bucket, at);

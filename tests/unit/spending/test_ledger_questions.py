@@ -11,9 +11,11 @@ from ledgers import Clock
 from spending_kit import REQUEST, budget, item, policy, quote, recipient
 
 from sendoso_mcp.errors import BadArgument
-from sendoso_mcp.spending.ledger import ANSWER_WITHIN, Ledger, Past, Refusal, Reserved, State, Wish
+from sendoso_mcp.spending.ledger import Ledger, Past, Refusal, Reserved, State, Wish
 from sendoso_mcp.spending.ledger.asking import RENEWED_AFTER
 
+DAY_OF_HOURS = 24 * 3600.0
+"""Seconds: policy's answer_within_hours."""
 KEYS = pytest.mark.parametrize("key", [None, "k"])
 
 
@@ -90,13 +92,13 @@ def test_a_question_can_be_answered_for_a_day_and_no_longer(
     ledger: Ledger, clock: Clock, key: str | None
 ) -> None:
     asked = ask(ledger, wish(key=key))
-    clock.go(seconds=ANSWER_WITHIN)
+    clock.go(seconds=DAY_OF_HOURS)
     late = answer(ledger, wish(key=key), asked)
     assert isinstance(late, Refusal)
     assert late.stale
     assert ledger.known(asked.id).state is State.EXPIRED
     again = ask(ledger, wish(key=key))
-    clock.go(seconds=ANSWER_WITHIN - 0.001)
+    clock.go(seconds=DAY_OF_HOURS - 0.001)
     assert isinstance(answer(ledger, wish(key=key), again), Reserved)
 
 
@@ -104,7 +106,7 @@ def test_questions_that_nobody_can_answer_any_more_are_ended_at_the_next_one(
     ledger: Ledger, clock: Clock
 ) -> None:
     old = ask(ledger, wish(key="old"))
-    clock.go(seconds=ANSWER_WITHIN)
+    clock.go(seconds=DAY_OF_HOURS)
     ask(ledger, wish(key="new"))
     ended = ledger.known(old.id)
     assert (ended.state, ended.reason) == (State.EXPIRED, "nobody_answered")

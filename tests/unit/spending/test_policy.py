@@ -30,7 +30,14 @@ EVERYTHING: dict[str, dict[str, Any]] = {
         "keep_in_budget": 1,
         "cost_allowance_percent": 1,
     },
-    "approval": {"ask_above": 1, "outside_chat_above": 1},
+    "approval": {
+        "ask_above": 1,
+        "outside_chat_above": 1,
+        "read_seconds": 2,
+        "answer_within_hours": 1,
+        "envelopes": False,
+        "ask_to_cancel": False,
+    },
     "recipients": {
         "deny_domains": ["a.test"],
         "allow_domains": ["a.test"],

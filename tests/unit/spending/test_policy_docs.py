@@ -12,6 +12,7 @@ from spending_kit import reason_codes
 from sendoso_mcp.server.tools import create_send
 from sendoso_mcp.spending.policy_file import packs, parse_policy
 from sendoso_mcp.spending.policy_words import SECTIONS
+from sendoso_mcp.spending.verdict import Effect
 
 ROOT = Path(__file__).parents[3]
 POLICY = ROOT.joinpath("docs", "policy.md").read_text(encoding="utf-8")
@@ -37,12 +38,15 @@ def test_no_key_is_explained_that_does_not_exist() -> None:
 
 @pytest.mark.parametrize("code", sorted(reason_codes()))
 def test_every_reason_is_explained(code: str) -> None:
-    assert f"\n| `{code}` | deny |" in POLICY or f"\n| `{code}` | ask |" in POLICY
+    effect = re.search(rf"^\| `{code}` \| (\w+) \|", POLICY, re.MULTILINE)
+    assert effect is not None
+    assert effect[1] in [*Effect]
 
 
 def test_every_reason_of_the_tool_that_sends_is_explained() -> None:
     source = Path(create_send.__file__).read_text(encoding="utf-8")
     codes = set(re.findall(r'code="(\w+)"', source)) | create_send._NOT_NOW.keys()
+    codes |= create_send._WHY_OUTSIDE.keys()
     assert codes >= {"person_declined", "outcome_unknown"}
     assert {code for code in codes if f"\n| `{code}` |" not in POLICY} == set()
 

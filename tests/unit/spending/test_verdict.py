@@ -162,7 +162,7 @@ def test_each_reason_has_its_code_and_effect(
 
 
 def test_no_reason_is_left_out_above() -> None:
-    elsewhere = {ALWAYS, "price_unknown", "near_duplicate"}
+    elsewhere = {ALWAYS, "price_unknown", "near_duplicate", "inside_envelope"}
     assert {code for code, *_ in CASES} | elsewhere == reason_codes()
 
 

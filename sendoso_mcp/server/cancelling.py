@@ -1,0 +1,94 @@
+"""The way of a cancellation up to a person's answer; see `sending`, whose way it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from mcp.server.mcpserver import Context, Elicit, Resolve
+from pydantic import BaseModel, Field
+
+from sendoso_mcp.hygiene import quoted
+from sendoso_mcp.models import Send, SendStatus
+from sendoso_mcp.server.arguments import SendId
+from sendoso_mcp.server.sending import NotAsked, asks_in_rounds, can_ask
+from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
+from sendoso_mcp.spending.ledger import OPEN, Cancellation, Facts, Intent, Stage
+from sendoso_mcp.spending.verdict import in_usd
+
+CANCEL = "Cancel it"
+TOO_LATE = frozenset({SendStatus.SHIPPED, SendStatus.DELIVERED, SendStatus.FAILED})
+"""No person is asked about what Sendoso would not do."""
+
+
+class CancelConfirmation(BaseModel):
+    """The form. Refusal comes first, and there is no default that a client could fill in by itself."""
+
+    decision: Literal["Keep it", "Cancel it"] = Field(title="Your decision")
+
+
+@dataclass(frozen=True, slots=True)
+class CancelPlan:
+    """What is to be cancelled: a send, or a wish that waits for a person.
+
+    Attributes:
+        question: what a person must decide first; None if policy asks nobody.
+        in_chat: whether the question goes to the client.
+    """
+
+    send: Send | None = None
+    waiting: Intent | None = None
+    question: Cancellation | None = None
+    in_chat: bool = False
+
+
+async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
+    """Looks up what this call is about.
+
+    Raises:
+        SendosoError: it could not be looked up.
+    """
+    services = services_of(ctx)
+    waiting = await services.guard.standing(send_id)
+    if waiting is not None and waiting.attempt is None:
+        return CancelPlan(waiting=waiting)
+    send = await services.sendoso.get_send(send_id)
+    if send.status in TOO_LATE | {SendStatus.CANCELLED} or not services.guard.policy.approval.ask_to_cancel:
+        return CancelPlan(send)
+    question = await services.guard.ask_to_cancel(send_id, _facts(send))
+    in_chat = question.stage is Stage.AWAITING and can_ask(ctx)
+    if in_chat and not (asks_in_rounds(ctx) and ctx.request_state is not None):
+        services.sight.put(question.id)
+    return CancelPlan(send, question=question, in_chat=in_chat)
+
+
+async def ask_person_to_cancel(
+    ctx: Context[Services], plan: Annotated[CancelPlan, Resolve(plan_cancel)]
+) -> Elicit[CancelConfirmation] | NotAsked:
+    """Asks the person in the chat, if the cancellation needs a yes and the client can show a form."""
+    if plan.question is None or not plan.in_chat:
+        return NotAsked()
+    lines = ["Cancel this send?"]
+    lines += [f"{label}: {quoted(text, longest=300)}" for label, text in plan.question.facts]
+    lines.append(f"Question {plan.question.id}")
+    if services_of(ctx).sandbox:
+        lines.append(SANDBOX_NOTICE)
+    return Elicit("\n".join(lines), CancelConfirmation)
+
+
+def can_be_withdrawn(intent: Intent) -> bool:
+    """Whether a wish still waits for a person, or for the call that uses their yes."""
+    return intent.state in OPEN
+
+
+def _facts(send: Send) -> Facts:
+    recipient, item = send.recipient, send.item
+    facts = [
+        ("To", (recipient and (recipient.name or recipient.email)) or "not known"),
+        ("Gift", (item and item.name) or "not known"),
+        ("Send", send.id),
+        ("Status", send.status or "not known"),
+    ]
+    if send.cost is not None:
+        facts.append(("Comes back", in_usd(send.cost)))
+    return tuple(facts)

@@ -1,0 +1,85 @@
+"""The way to a person outside the chat: where their answer is given, and how long a question was in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import anyio
+
+from sendoso_mcp.spending.approvals import Approvals
+from sendoso_mcp.spending.pin import hash_pin
+
+SANDBOX_PIN = "271828"
+"""A rehearsal needs no secret; what it approves is never sent."""
+_REMEMBERED = 10_000
+
+
+async def no_page() -> str | None:
+    """Where no approval page is served."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where one question is answered: the address of its page, if there is one, and what to tell a person."""
+
+    url: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What this server offers a person outside the chat.
+
+    Attributes:
+        desk: where questions wait.
+        page: gives the address of the approval page, which may be started for it.
+        command: whether `sendoso-mcp approvals`, in another process, can see the ledger.
+        rehearsal: whether nothing is really sent: then the page's PIN is no secret.
+    """
+
+    desk: Approvals
+    page: Callable[[], Awaitable[str | None]] = no_page
+    command: bool = False
+    rehearsal: bool = False
+
+    def with_page(self, page: Callable[[], Awaitable[str | None]]) -> Outside:
+        """The same with an approval page."""
+        return replace(self, page=page)
+
+    async def way(self, question_id: str) -> Way:
+        """How a person answers one question."""
+        address = await self.page()
+        url = f"{address}/{question_id}" if address else None
+        ways = []
+        if url:
+            ways.append(f"open {url}")
+        if self.command:
+            ways.append(f"run `sendoso-mcp approvals approve {question_id}` in a terminal")
+        if not ways:
+            return Way(None, "This server offers them no way to do so: it has no approval page.")
+        pin = ""
+        if self.rehearsal:
+            await self.desk.have_pin(lambda: hash_pin(SANDBOX_PIN))
+            pin = f" The PIN of this rehearsal is {SANDBOX_PIN}."
+        return Way(url, f"To approve or refuse, they {' or '.join(ways)}.{pin}")
+
+
+class Sight:
+    """When each question was last put before a person, to tell an answer that nobody can have read."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def put(self, question_id: str) -> None:
+        """The question is on its way to the client."""
+        self._since.pop(question_id, None)
+        self._since[question_id] = anyio.current_time()
+        if len(self._since) > _REMEMBERED:
+            del self._since[next(iter(self._since))]
+
+    def seconds(self, question_id: str) -> float:
+        """For how long the question can have been in sight; without end if it was put too long ago."""
+        since = self._since.get(question_id)
+        return float("inf") if since is None else anyio.current_time() - since

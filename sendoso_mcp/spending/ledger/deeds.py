@@ -1,0 +1,124 @@
+"""What people did that is about no single intent: a PIN set, an envelope opened, a cancellation allowed.
+
+A second chain beside the trail, whose rows are about intents: only added to, each row with the hash of the
+one before, so that `audit --verify` sees one that was changed, slipped in or taken out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sendoso_mcp.spending.ledger.database import Session
+from sendoso_mcp.spending.ledger.hashing import hash_of_row
+from sendoso_mcp.spending.ledger.records import to_text, to_time
+
+PIN_SET = "pin_set"
+ENVELOPE_OPENED, ENVELOPE_REVOKED = "envelope_opened", "envelope_revoked"
+CANCELLATION = "cancellation_"
+"""Followed by the state that it came to."""
+
+_ROW = "seq, at, actor, what, subject, document, ends_at, previous, hash"
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One of them; `subject` is what it was done to, `document` what was decided, as JSON or a hash."""
+
+    seq: int
+    at: datetime
+    actor: str
+    what: str
+    subject: str
+    document: str
+
+
+def record(
+    session: Session,
+    at: datetime,
+    actor: str,
+    what: str,
+    *,
+    subject: str = "",
+    document: str = "",
+    ends_at: datetime | None = None,
+) -> None:
+    """Writes a deed down; it has no effect after `ends_at`, if that is given."""
+    ((seq, previous),) = session.rows("SELECT deeds, deeds_hash FROM chain WHERE id = 1")
+    row = (
+        int(seq) + 1,
+        to_text(at),
+        actor,
+        what,
+        subject,
+        document,
+        "" if ends_at is None else to_text(ends_at),
+        previous,
+    )
+    digest = hash_of_row(row)
+    marks = ", ".join("?" * 9)
+    session.execute(f"INSERT INTO deeds ({_ROW}) VALUES ({marks})", *row, digest)  # noqa: S608 - literals
+    session.execute("UPDATE chain SET deeds = ?, deeds_hash = ? WHERE id = 1", row[0], digest)
+
+
+def all_deeds(session: Session) -> Iterator[Deed]:
+    """Every deed, oldest first."""
+    for seq, at, actor, what, subject, document, *_ in _rows(session):
+        yield Deed(seq, to_time(at), actor, what, subject, document)
+
+
+def in_force(session: Session, what: str, undone_by: str, now: datetime) -> list[str]:
+    """The documents of the deeds of one kind that have not ended and that no deed of another kind undid."""
+    found = session.rows(
+        "SELECT document FROM deeds d WHERE d.what = ? AND d.ends_at > ? AND NOT EXISTS "
+        "(SELECT 1 FROM deeds u WHERE u.what = ? AND u.subject = d.subject) ORDER BY d.ends_at, d.seq",
+        what,
+        to_text(now),
+        undone_by,
+    )
+    return [str(document) for (document,) in found]
+
+
+def broken(session: Session) -> str:
+    """Where the chain is broken, and how; empty if it is whole."""
+    count, previous = 0, ""
+    for row in _rows(session):
+        count += 1
+        if row[0] != count:
+            return f"row {count} is missing"
+        if row[8] != hash_of_row(row[:8]):
+            return f"the content of row {count} is not what its hash was made of"
+        if row[7] != previous:
+            return f"row {count} does not follow the row before it"
+        previous = row[8]
+    if session.rows("SELECT deeds, deeds_hash FROM chain") != [(count, previous)]:
+        return f"it does not end at row {count}"
+    return _states_that_no_deed_made(session)
+
+
+def _states_that_no_deed_made(session: Session) -> str:
+    """What the other tables say that people did, and no deed does."""
+    latest: dict[str, str] = {}
+    pin = ""
+    for deed in all_deeds(session):
+        if deed.what.startswith(CANCELLATION):
+            latest[deed.subject] = f"{deed.what.removeprefix(CANCELLATION)} {deed.document}"
+        elif deed.what == PIN_SET:
+            pin = deed.document
+    rows = session.rows(
+        "SELECT id, state, principal, send_id, facts, asked_at, expires_at FROM cancellations"
+    )
+    states = {str(row[0]): f"{row[1]} {hash_of_row(row[2:])}" for row in rows}
+    for key in sorted(latest.keys() | states.keys()):
+        if latest.get(key) != states.get(key):
+            return f"cancellation {key} is not what was done to it"
+    stored = [
+        (id_, hash_of_row((pin_hash,))) for id_, pin_hash in session.rows("SELECT id, pin_hash FROM approver")
+    ]
+    return "" if stored == ([(1, pin)] if pin else []) else "the approver's PIN is not the one that was set"
+
+
+def _rows(session: Session) -> list[tuple[Any, ...]]:
+    return list(session.rows(f"SELECT {_ROW} FROM deeds ORDER BY seq"))  # noqa: S608 - literals

@@ -1,0 +1,337 @@
+"""A person decides outside the chat: the way there, their yes and no, and what the assistant sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.client import ClientRequestContext
+from mcp_types import ElicitRequestParams, ElicitRequestURLParams, ElicitResult
+from support import EGIFT, ERAS, NO, SARAH, YES, Chat, Person, chat, order, quick_policy, raise_price, sends
+
+from sendoso_mcp.sandbox import Sandbox, create_sandbox
+from sendoso_mcp.server.outside import SANDBOX_PIN
+from sendoso_mcp.spending.approvals import Approvals
+from sendoso_mcp.spending.desk import Ruling, Stand
+
+pytestmark = pytest.mark.anyio
+NOBODY = None
+DECLINES = ElicitResult(action="decline")
+CLOSES = ElicitResult(action="cancel")
+
+
+async def page() -> str:
+    return "http://127.0.0.1:1/approvals"
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return create_sandbox()
+
+
+def desk_of(connected: Chat) -> Approvals:
+    assert connected.services is not None
+    return connected.services.outside.desk
+
+
+async def approve(connected: Chat, question_id: str, pin: str = SANDBOX_PIN) -> Ruling:
+    """What a person does on the approval page."""
+    desk = desk_of(connected)
+    question = await desk.question(question_id)
+    assert question is not None
+    return (await desk.approve(question_id, seal=question.seal, pin=pin, approver="a test")).ruling
+
+
+async def reject(connected: Chat, question_id: str) -> Ruling:
+    desk = desk_of(connected)
+    question = await desk.question(question_id)
+    assert question is not None
+    return (await desk.reject(question_id, seal=question.seal, approver="a test")).ruling
+
+
+@ERAS
+@pytest.mark.parametrize("key", [{}, {"idempotency_key": "k"}], ids=["no key", "key"])
+async def test_with_a_client_that_cannot_ask_a_person_approves_and_the_next_call_sends_once(
+    sandbox: Sandbox, mode: str, key: dict[str, str]
+) -> None:
+    before = sends(sandbox)
+    async with chat(sandbox, mode=mode, person=NOBODY, page=page) as connected:
+        asked = await connected.call("create_send", **order(**key))
+        assert asked["outcome"] == "approval_required"
+        assert asked["url"] == f"http://127.0.0.1:1/approvals/{asked['question']}"
+        (reason,) = asked["reasons"]
+        assert reason["code"] == "client_cannot_ask"
+        for words in (asked["url"], SANDBOX_PIN, "call create_send again", "No gift was ordered"):
+            assert words in reason["text"]
+        again = await connected.call("create_send", **order(**key))
+        assert again["question"] == asked["question"]
+        assert sends(sandbox) == before
+
+        assert await approve(connected, asked["question"], "314159") is Ruling.WRONG_PIN
+        assert await approve(connected, asked["question"]) is Ruling.TOO_SOON
+        assert (await connected.call("create_send", **order(**key)))["outcome"] == "approval_required"
+        await waited_for_the_next_try(connected, asked["question"])
+        seen = await connected.call("get_send", send_id=asked["question"])
+        assert (seen["status"], seen["to"]) == ("approved", "Sarah Johnson")
+        assert sends(sandbox) == before
+
+        done = await connected.call("create_send", **order(**key))
+        assert done["outcome"] == "sent"
+        assert (await connected.call("get_send", send_id=asked["question"]))["status"] == "pending"
+        after = await connected.call("create_send", **order(**key))
+        assert after["outcome"] == ("sent" if key else "approval_required")
+    assert sends(sandbox) == before + 1
+
+
+async def waited_for_the_next_try(connected: Chat, question_id: str) -> None:
+    """Tries the right PIN until it is looked at."""
+    for _ in range(100):
+        ruling = await approve(connected, question_id)
+        if ruling is Ruling.DONE:
+            return
+        assert ruling is Ruling.TOO_SOON
+        await anyio.sleep(0.1)
+    raise AssertionError("no try counts any more")
+
+
+@ERAS
+async def test_a_gift_that_is_too_dear_for_a_form_is_approved_outside(sandbox: Sandbox, mode: str) -> None:
+    person, before = Person(), sends(sandbox)
+    rules = quick_policy(approval={"outside_chat_above": 20})
+    async with chat(sandbox, mode=mode, person=person, policy=rules, page=page) as connected:
+        asked = await connected.call("create_send", **order())
+        assert [reason["code"] for reason in asked["reasons"]] == ["outside_chat_required"]
+        assert await approve(connected, asked["question"]) is Ruling.DONE
+        assert (await connected.call("create_send", **order()))["outcome"] == "sent"
+    assert person.asked == []
+    assert sends(sandbox) == before + 1
+
+
+@ERAS
+@pytest.mark.parametrize("taken_back", [False, True], ids=["refused", "a yes that is taken back"])
+async def test_a_no_outside_the_chat_stops_it(sandbox: Sandbox, mode: str, taken_back: bool) -> None:
+    before, keyed = sends(sandbox), order(idempotency_key="k")
+    async with chat(sandbox, mode=mode, person=NOBODY, page=page) as connected:
+        asked = await connected.call("create_send", **keyed)
+        if taken_back:
+            assert await approve(connected, asked["question"]) is Ruling.DONE
+        assert await reject(connected, asked["question"]) is Ruling.DONE
+        assert (await connected.call("create_send", **keyed))["outcome"] == "declined"
+        assert await approve(connected, asked["question"]) is Ruling.CLOSED
+        assert (await connected.call("create_send", **keyed))["outcome"] == "declined"
+        assert (await connected.call("get_send", send_id=asked["question"]))["status"] == "declined"
+    assert sends(sandbox) == before
+
+
+@ERAS
+@pytest.mark.parametrize("answer", [YES, NO, DECLINES, CLOSES], ids=["yes", "no", "declines", "closes"])
+async def test_an_answer_that_nobody_can_have_read_is_none(
+    sandbox: Sandbox, mode: str, answer: ElicitResult
+) -> None:
+    person, before = Person(answer), sends(sandbox)
+    async with chat(sandbox, mode=mode, person=person, slow_reader=True, page=page) as connected:
+        asked = await connected.call("create_send", **order(idempotency_key="k"))
+        assert asked["outcome"] == "approval_required"
+        assert [reason["code"] for reason in asked["reasons"]] == ["answered_too_fast"]
+        # It is not put to that client again.
+        again = await connected.call("create_send", **order(idempotency_key="k"))
+        assert again["question"] == asked["question"]
+        assert len(person.asked) == 1
+        assert sends(sandbox) == before
+        assert await approve(connected, asked["question"]) is Ruling.DONE
+        assert (await connected.call("create_send", **order(idempotency_key="k")))["outcome"] == "sent"
+    assert sends(sandbox) == before + 1
+
+
+@ERAS
+async def test_a_person_who_reads_is_heard(sandbox: Sandbox, mode: str) -> None:
+    class Reads(Person):
+        async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+            await anyio.sleep(1.1)  # what is tested is that time passes
+            answer = await super().__call__(context, params)
+            assert isinstance(answer, ElicitResult)
+            return answer
+
+    before = sends(sandbox)
+    async with chat(sandbox, mode=mode, person=Reads(), slow_reader=True) as connected:
+        assert (await connected.call("create_send", **order()))["outcome"] == "sent"
+    assert sends(sandbox) == before + 1
+
+
+@ERAS
+async def test_a_yes_outside_is_void_when_the_price_has_changed(sandbox: Sandbox, mode: str) -> None:
+    before = sends(sandbox)
+    async with chat(sandbox, mode=mode, person=NOBODY, page=page) as connected:
+        asked = await connected.call("create_send", **order(idempotency_key="k"))
+        assert await approve(connected, asked["question"]) is Ruling.DONE
+        raise_price(sandbox, EGIFT)
+        anew = await connected.call("create_send", **order(idempotency_key="k"))
+        assert anew["outcome"] == "approval_required"
+        assert anew["question"] != asked["question"]
+        question = await desk_of(connected).question(asked["question"])
+        assert question is not None
+        assert (question.stand, question.ended_as) == (Stand.CLOSED, "replaced by a newer question")
+    assert sends(sandbox) == before
+
+
+@ERAS
+async def test_a_yes_buys_one_gift_however_many_call_for_it(sandbox: Sandbox, mode: str) -> None:
+    before = sends(sandbox)
+    outcomes: list[str] = []
+    async with chat(sandbox, mode=mode, person=NOBODY, page=page) as connected:
+        asked = await connected.call("create_send", **order())
+        assert await approve(connected, asked["question"]) is Ruling.DONE
+
+        async def call() -> None:
+            outcomes.append((await connected.call("create_send", **order()))["outcome"])
+
+        async with anyio.create_task_group() as calls:
+            for _ in range(20):
+                calls.start_soon(call)
+    assert sends(sandbox) == before + 1
+    assert set(outcomes) <= {"sent", "approval_required"}
+
+
+@ERAS
+async def test_waiting_is_visible_and_can_be_withdrawn(sandbox: Sandbox, mode: str) -> None:
+    before = sends(sandbox)
+    async with chat(sandbox, mode=mode, person=NOBODY, page=page) as connected:
+        assert "waiting" not in await connected.call("list_sends", limit=1)
+        asked = await connected.call("create_send", **order())
+        listed = await connected.call("list_sends", limit=1)
+        assert listed["waiting"] == [
+            {
+                "question": asked["question"],
+                "status": "awaiting_approval",
+                "to": "Sarah Johnson",
+                "gift": "Coffeehouse eGift Card $25",
+                "price": 25.0,
+                "until": asked["until"],
+            }
+        ]
+        assert "waiting" not in await connected.call("list_sends", limit=1, status="pending")
+        seen = await connected.call("get_send", send_id=asked["question"])
+        assert (seen["status"], seen["url"]) == ("awaiting_approval", asked["url"])
+        assert await approve(connected, asked["question"]) is Ruling.DONE
+        withdrawn = await connected.call("cancel_send", send_id=asked["question"])
+        assert withdrawn["outcome"] == "withdrawn"
+        assert (await connected.call("create_send", **order()))["outcome"] == "approval_required"
+        again = await connected.call("cancel_send", send_id=asked["question"])
+        assert again["outcome"] == "too_late"
+    assert sends(sandbox) == before
+
+
+@ERAS
+async def test_where_there_is_no_page_and_no_command_it_says_so(sandbox: Sandbox, mode: str) -> None:
+    async with chat(sandbox, mode=mode, person=NOBODY) as connected:
+        asked = await connected.call("create_send", **order())
+    assert "no approval page" in asked["reasons"][0]["text"]
+    assert "url" not in asked
+
+
+# Cancelling
+
+
+async def pending(connected: Chat) -> str:
+    """A send that can still be cancelled, ordered by somebody else."""
+    listed = await connected.call("list_sends", status="pending", limit=1)
+    return str(listed["sends"][0]["id"])
+
+
+@ERAS
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [(YES, "cancelled"), (NO, "declined"), (DECLINES, "declined"), (CLOSES, "declined")],
+)
+async def test_a_person_is_asked_before_a_send_is_cancelled(
+    sandbox: Sandbox, mode: str, answer: ElicitResult, outcome: str
+) -> None:
+    person = Person(answer)
+    async with chat(sandbox, mode=mode, person=person) as connected:
+        send = await pending(connected)
+        done = await connected.call("cancel_send", send_id=send)
+        assert done["outcome"] == outcome
+        status = (await connected.call("get_send", send_id=send))["status"]
+    assert (status == "cancelled") == (outcome == "cancelled")
+    assert person.asked[0].startswith("Cancel this send?\nTo: ")
+
+
+@ERAS
+@pytest.mark.parametrize("fast", [False, True], ids=["cannot be asked", "answers at once"])
+async def test_a_cancellation_is_approved_outside_and_done_once(
+    sandbox: Sandbox, mode: str, fast: bool
+) -> None:
+    person = Person(YES) if fast else NOBODY
+    async with chat(sandbox, mode=mode, person=person, slow_reader=True, page=page) as connected:
+        send = await pending(connected)
+        asked = await connected.call("cancel_send", send_id=send)
+        assert asked["outcome"] == "approval_required"
+        assert "Nothing was cancelled" in asked["reasons"][0]["text"]
+        assert (await connected.call("get_send", send_id=send))["status"] == "pending"
+        assert await approve(connected, asked["question"]) is Ruling.DONE
+        assert (await connected.call("cancel_send", send_id=send))["outcome"] == "cancelled"
+        assert (await connected.call("cancel_send", send_id=send))["outcome"] == "already_cancelled"
+        assert await approve(connected, asked["question"]) is Ruling.CLOSED
+
+
+@ERAS
+async def test_a_cancellation_that_is_refused_outside_is_not_done(sandbox: Sandbox, mode: str) -> None:
+    async with chat(sandbox, mode=mode, person=NOBODY, page=page) as connected:
+        send = await pending(connected)
+        asked = await connected.call("cancel_send", send_id=send)
+        assert await reject(connected, asked["question"]) is Ruling.DONE
+        again = await connected.call("cancel_send", send_id=send)
+        assert again["outcome"] == "approval_required"
+        assert again["question"] != asked["question"]
+        assert (await connected.call("get_send", send_id=send))["status"] == "pending"
+
+
+@ERAS
+async def test_policy_may_let_sends_be_cancelled_without_a_question(sandbox: Sandbox, mode: str) -> None:
+    rules = quick_policy(approval={"ask_to_cancel": False})
+    async with chat(sandbox, mode=mode, person=NOBODY, policy=rules) as connected:
+        done = await connected.call("cancel_send", send_id=await pending(connected))
+    assert done["outcome"] == "cancelled"
+
+
+# The client opens the page (URL elicitation, 2025-11-25)
+
+
+class Opens:
+    """A client that can open addresses, and shows no forms."""
+
+    def __init__(self, connected: Callable[[], Chat], decide: str) -> None:
+        self.connected, self.decide = connected, decide
+        self.opened: list[str] = []
+
+    async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        assert isinstance(params, ElicitRequestURLParams)
+        self.opened.append(params.url)
+        question = params.url.rpartition("/")[2]
+        if self.decide == "approve":
+            assert await approve(self.connected(), question) is Ruling.DONE
+        elif self.decide == "reject":
+            assert await reject(self.connected(), question) is Ruling.DONE
+        return ElicitResult(action="decline" if self.decide == "stays away" else "accept")
+
+
+@pytest.mark.parametrize(
+    ("decide", "outcome"),
+    [("approve", "sent"), ("reject", "declined"), ("stays away", "approval_required")],
+)
+async def test_a_client_that_can_open_a_page_is_asked_to_and_waited_for(
+    sandbox: Sandbox, decide: str, outcome: str
+) -> None:
+    before = sends(sandbox)
+    found: list[Chat] = []
+    person = Opens(lambda: found[0], decide)
+    rules = quick_policy(approval={"outside_chat_above": 20})
+    async with chat(sandbox, mode="legacy", person=person, policy=rules, page=page) as connected:
+        found.append(connected)
+        done = await connected.call("create_send", recipient_id=SARAH, item_id=EGIFT)
+    assert done["outcome"] == outcome
+    assert person.opened
+    assert sends(sandbox) == before + (outcome == "sent")
+    assert isinstance(connected.client, Client)
