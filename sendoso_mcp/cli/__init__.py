@@ -10,8 +10,10 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sendoso_mcp import __version__
+from sendoso_mcp.cli.approvals_parser import add_approvals, request_of
 from sendoso_mcp.errors import SendosoError
 from sendoso_mcp.settings import Settings, read_settings
 
@@ -59,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="HOST",
         help="a name under which clients reach this server, when it listens beyond loopback; may be repeated",
     )
+    serve.add_argument(
+        "--public-url",
+        type=_web_address,
+        metavar="URL",
+        help="where people reach this server, for links to its approval page (default http://HOST:PORT)",
+    )
     serve.add_argument("--read-only", action="store_true", help="leave out all tools that change something")
     serve.add_argument("--tools", metavar="a,b", help="offer only these tools")
     serve.set_defaults(run=_serve)
@@ -81,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_review(
         commands.add_parser("review", help="settle orders of which it is not known what came of them")
     )
+    approvals = commands.add_parser("approvals", help="see and answer what waits for a person's yes")
+    add_approvals(approvals, day=_date)
+    approvals.set_defaults(run=_approvals)
     return parser
 
 
@@ -142,6 +153,22 @@ def _items(text: str) -> int:
     return _number(text, 1, 200_000)
 
 
+def _web_address(text: str) -> str:
+    if not _host_of(text):
+        raise argparse.ArgumentTypeError("must be an address such as https://gifts.example.com")
+    return text
+
+
+def _host_of(url: str) -> tuple[str, ...]:
+    """The name in a web address; nothing if it is none."""
+    try:
+        parts = urlsplit(url)
+        plain = parts.scheme in ("http", "https") and not (parts.query or parts.fragment or parts.username)
+        return (parts.hostname,) if plain and parts.hostname and parts.port != 0 else ()
+    except ValueError:
+        return ()
+
+
 def _date(text: str) -> date:
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
@@ -168,7 +195,8 @@ def _serve(arguments: argparse.Namespace) -> int:
             transport=arguments.transport,
             host=arguments.host,
             port=arguments.port,
-            allowed_hosts=tuple(arguments.allowed_host),
+            allowed_hosts=(*arguments.allowed_host, *_host_of(arguments.public_url or "")),
+            public_url=arguments.public_url or "",
             read_only=arguments.read_only or settings.read_only,
             tools=None if names is None else tuple(name for name in names if name),
         ),
@@ -223,6 +251,12 @@ def _review(arguments: argparse.Namespace) -> int:
         intent=arguments.intent, sent=arguments.sent, not_sent=arguments.not_sent, force=arguments.force
     )
     return review(_settings(quiet=True), request)
+
+
+def _approvals(arguments: argparse.Namespace) -> int:
+    from sendoso_mcp.cli.approvals import approvals  # noqa: PLC0415 - see _serve
+
+    return approvals(_settings(quiet=True), request_of(arguments))
 
 
 def _settings(*, quiet: bool = False) -> Settings:

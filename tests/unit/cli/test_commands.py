@@ -16,7 +16,7 @@ def test_help_names_every_command_and_every_variable(capsys: pytest.CaptureFixtu
         main(["--help"])
     assert left.value.code == 0
     words = set(capsys.readouterr().out.replace(",", " ").split())
-    assert words >= {"serve", "demo", "sandbox", "doctor", "audit", "review"}
+    assert words >= {"serve", "demo", "sandbox", "doctor", "audit", "review", "approvals"}
     assert words >= {
         f"SENDOSO_{name}" for name in ("API_KEY", "BASE_URL", "POLICY_FILE", "LEDGER_URL", "READ_ONLY")
     }
