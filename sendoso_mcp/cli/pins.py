@@ -97,9 +97,10 @@ def set_pin(ledger: Ledger, actor: str) -> int:
     if typed_pin("The new PIN again: ", unchanged=unchanged) != new:
         print(f"These were two different PINs. {unchanged}")
         return 1
-    if not had and decisions.has_pin():
+    if had:
+        decisions.set_pin(hash_pin(new), actor)
+    elif not decisions.set_first_pin(hash_pin(new), actor):
         print("Meanwhile somebody else set a PIN, and theirs counts. Yours was not set.")
         return 1
-    decisions.set_pin(hash_pin(new), actor)
     print("The PIN is changed." if had else "The PIN is set.")
     return 0

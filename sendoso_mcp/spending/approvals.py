@@ -81,7 +81,7 @@ class Approvals:
     async def have_pin(self, make: Callable[[], str]) -> None:
         """Sets a PIN, by its hash, where none is set."""
         if not await in_thread(self._decisions.has_pin):
-            await in_thread(lambda: self._decisions.set_pin(make(), "sandbox"))
+            await in_thread(lambda: self._decisions.set_first_pin(make(), "sandbox"))
 
     async def check_pin(self, pin: str) -> Decision | None:
         """None if the PIN is right. Whoever goes on with it must end the try (`Decisions`)."""

@@ -78,6 +78,17 @@ class Decisions:
         """See `granting.set_pin`."""
         self._ledger.write("pin", lambda book: granting.set_pin(book, pin_hash, actor))
 
+    def set_first_pin(self, pin_hash: str, actor: str) -> bool:
+        """As `set_pin`, unless somebody set one before; whether it was set."""
+
+        def change(book: Book) -> bool:
+            if granting.has_pin(book):
+                return False
+            granting.set_pin(book, pin_hash, actor)
+            return True
+
+        return self._ledger.write("pin", change)
+
     def open_envelope(self, envelope: Envelope) -> None:
         """See `granting.open_envelope`."""
         self._ledger.write("envelope", lambda book: granting.open_envelope(book, envelope))
