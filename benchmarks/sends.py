@@ -130,14 +130,14 @@ async def measure(url: str, directory: str) -> tuple[dict[str, list[list[float]]
     ledger = Ledger(f"sqlite:///{Path(directory) / 'ledger.sqlite3'}", account="benchmark")
     counter = Counter(Pace(ledger, POLICY.api.requests_per_second))
     sendoso = connect(base_url=url, api_key="benchmark-key", pace=counter)
-    catalog = Catalog(sendoso)
-    gift = next(item for item in await catalog.items() if item.id == "item_coffeehouse_egift_card_10")
     people = (await sendoso.list_recipients(per_page=25)).items
     rounds: dict[str, list[list[float]]] = {
         name: [] for name in ("without the guard", "with the guard", "in the ledger")
     }
     most = 0
     async with anyio.create_task_group() as tasks:
+        catalog = Catalog(sendoso, tasks)
+        gift = await catalog.find("item_coffeehouse_egift_card_10")
         guarded = Guard(sendoso, catalog.find, tasks, ledger=ledger, policy=POLICY, principal="benchmark")
         for number in range(ROUNDS):
             times: dict[str, list[float]] = {name: [] for name in rounds}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal, cast, get_args
 from urllib.parse import quote, urlsplit
@@ -60,6 +61,20 @@ class Settings:
         name = "ledger" if self.base_url == DEFAULT_BASE_URL else f"ledger-{host}"
         path = user_state_path("sendoso-mcp", appauthor=False) / f"{name}.sqlite3"
         return f"sqlite:///{quote(str(path))}"
+
+    @property
+    def catalogue_cache(self) -> Path | None:
+        """Where the gifts are kept from one start to the next, one file for each key and address.
+
+        None for the embedded sandbox, which is as fast as a file. The hash of a random key does not tell it.
+        """
+        if self.api_key is None:
+            return None
+        # Imported here: a start without a key pays nothing for it.
+        from platformdirs import user_cache_path  # noqa: PLC0415 - lazy on purpose
+
+        digest = sha256(f"sendoso-mcp catalogue\0{self.base_url}\0{self.api_key}".encode()).hexdigest()[:24]
+        return user_cache_path("sendoso-mcp", appauthor=False) / f"catalogue-{digest}"
 
     @property
     def _host(self) -> str:

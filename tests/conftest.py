@@ -33,10 +33,11 @@ def figure(record_property: Callable[[str, object], None]) -> Callable[[str], No
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keeps the ledgers of servers that tests start apart from the user's own, and from an earlier run's."""
-    state = tempfile.TemporaryDirectory(prefix="sendoso-mcp-state-")
-    os.environ["XDG_STATE_HOME"] = state.name
-    config.add_cleanup(state.cleanup)
+    """Keeps ledgers and caches of servers under test apart from the user's own, and an earlier run's."""
+    for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        directory = tempfile.TemporaryDirectory(prefix="sendoso-mcp-test-")
+        os.environ[variable] = directory.name
+        config.add_cleanup(directory.cleanup)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

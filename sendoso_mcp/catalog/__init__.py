@@ -1,6 +1,7 @@
 """The inventory as something one can search and price, though Sendoso can only list it."""
 
-from sendoso_mcp.catalog.catalog import Catalog
-from sendoso_mcp.catalog.search import Filters, Found, search
+from sendoso_mcp.catalog.cache_file import CacheFile
+from sendoso_mcp.catalog.catalog import Answer, Catalog
+from sendoso_mcp.catalog.filters import Filters, Miss
 
-__all__ = ["Catalog", "Filters", "Found", "search"]
+__all__ = ["Answer", "CacheFile", "Catalog", "Filters", "Miss"]

@@ -1,116 +1,176 @@
-"""Plain search over names and descriptions, with filters and a stable order."""
+"""Finds gifts by words and filters, best first, and the nearest ones where nothing fits."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from functools import lru_cache
+from zlib import crc32
 
-from sendoso_mcp.models import EMAILED_TYPES, InventoryItem, ItemType
+from sendoso_mcp.catalog.filters import Filters, Miss
+from sendoso_mcp.catalog.query import Concept, Reader
+from sendoso_mcp.catalog.shelf import Shelf
+from sendoso_mcp.catalog.thesaurus import Phrase, gift_words
+from sendoso_mcp.errors import BadArgument
+from sendoso_mcp.models import InventoryItem
 
-_WORD = re.compile(r"[^\W_]+")
-# Words that say nothing about which gift is wanted.
-_STOP = frozenset(
-    {"a", "an", "and", "as", "at", "by", "for", "from", "gift", "gifts", "i", "in", "is", "it", "my", "of"}
-    | {"on", "or", "our", "present", "some", "something", "that", "the", "their", "them", "they", "to"}
-    | {"thank", "under", "want", "who", "with", "you", "your"}
-)
-# NFKD would make letters of them: "Mug™" is a mug.
-_MARKS = {ord(mark): " " for mark in "™®©℠"}
-_NAME_WEIGHT = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Which gifts to leave in; prices in USD, both ends included. None: no such filter."""
-
-    type: ItemType | None = None
-    min_price: Decimal | None = None
-    max_price: Decimal | None = None
-    max_shipping_days: int | None = None
-    include_unavailable: bool = False
-
-    def admit(self, item: InventoryItem) -> bool:
-        """Whether a gift passes every filter. What Sendoso does not say does not pass a filter on it."""
-        if item.available is False and not self.include_unavailable:
-            return False
-        if self.type is not None and item.type != self.type:
-            return False
-        if self.min_price is not None and (item.price is None or item.price < self.min_price):
-            return False
-        if self.max_price is not None and (item.price is None or item.price > self.max_price):
-            return False
-        if self.max_shipping_days is not None:
-            days = item.shipping_time_days
-            if days is None:
-                return item.type in EMAILED_TYPES
-            return days <= self.max_shipping_days
-        return True
+# BM25F (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009); a word counts once a field.
+_K1, _B = 1.2, 0.6
+_NAME_WEIGHT = 3.0
+_MORE = 0.25
+"""What further phrases for the same concept add, of what they would be worth alone."""
+_BANDS = 40
+"""Gifts whose relevance differs by less than this part of the best one's are equals: price decides."""
+_MOST_NEAREST = 5
+_KEPT_RANKINGS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A part of the gifts found, and how many there are in all."""
+    """A part of the gifts found, how many there are in all, and where the next part begins.
+
+    Where nothing was found (`total` is 0), `items` are the nearest gifts, and `misses` says of each by what
+    it falls short.
+    """
 
     items: Sequence[InventoryItem]
     total: int
+    next_cursor: str | None = None
+    misses: Sequence[Sequence[Miss]] = ()
 
 
-def search(items: Iterable[InventoryItem], query: str, filters: Filters, *, offset: int, limit: int) -> Found:
-    """Finds gifts, best first: by words matched (a name counts more), then price, then id.
+class Searcher:
+    """Searches one shelf. As the shelf, it is used from one thread at a time."""
 
-    Without a query, all gifts that pass the filters, cheapest first.
-    """
-    words = _query_words(query)
-    ranked = []
-    for item in items:
-        if not filters.admit(item):
-            continue
-        score = _score(words, item) if words else 0
-        if words and not score:
-            continue
-        price = item.price if item.price is not None else Decimal("Infinity")
-        ranked.append((-score, price, item.id, item))
-    ranked.sort(key=lambda entry: entry[:3])
-    return Found([entry[3] for entry in ranked[offset : offset + limit]], len(ranked))
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._version = -1
 
+    def search(self, query: str, filters: Filters, *, limit: int, cursor: str | None = None) -> Found:
+        """One part of what is found.
 
-def _score(words: Iterable[str], item: InventoryItem) -> int:
-    name = set(_words(item.name or ""))
-    description = set(_words(item.description or ""))
-    score = 0
-    for word in words:
-        if _matches(word, name):
-            score += _NAME_WEIGHT
-        elif _matches(word, description):
-            score += 1
-    return score
+        Raises:
+            BadArgument: the cursor is none, or that of another search.
+        """
+        if self._version != self._shelf.version:
+            self._renew()
+        keys = self._ranking(query, filters)
+        mark = f"{crc32(repr((query, filters)).encode()):08x}"
+        start = self._start(cursor, mark, keys) if cursor else 0
+        part = keys[start : start + limit]
+        if not keys:
+            return self._nearest(query, filters, min(limit, _MOST_NEAREST))
+        end = start + len(part)
+        more = bool(part) and end < len(keys)
+        return Found(
+            self._shelf.items(part),
+            len(keys),
+            next_cursor=f"{end}.{mark}.{self._trace(part[-1])}" if more else None,
+        )
 
+    def _renew(self) -> None:
+        shelf = self._shelf
+        self._version = shelf.version
+        self._postings = lru_cache(maxsize=512)(shelf.postings)
+        self._reader = Reader(shelf.words, self._any, gift_words())
+        self._ranking = lru_cache(maxsize=_KEPT_RANKINGS)(self._rank)
+        count = max(1, len(shelf.lengths))
+        self._mean_name = sum(name for name, _ in shelf.lengths.values()) / count or 1.0
+        self._mean_about = sum(about for _, about in shelf.lengths.values()) / count or 1.0
+        self._browsing: list[int] | None = None
 
-def _matches(word: str, words: set[str]) -> bool:
-    # A longer word may also be the beginning of one: "choc" finds chocolate, "tea" does not find team.
-    return word in words or (len(word) > 3 and any(other.startswith(word) for other in words))
+    def _any(self, phrase: Phrase) -> bool:
+        postings = self._postings(phrase)
+        return bool(postings.names or postings.abouts)
 
+    def _rank(self, query: str, filters: Filters) -> list[int]:
+        """The keys of all that is found, best first."""
+        facts = self._shelf.facts
+        scores = self._scores(query)
+        if scores is None:
+            return [key for key in self._in_order() if filters.admit(facts[key])]
+        found = [key for key in scores if filters.admit(facts[key])]
+        if not found:
+            return []
+        band = max(scores[key] for key in found) / _BANDS
+        return sorted(found, key=lambda key: (-round(scores[key] / band), *facts[key].price_order))
 
-def _query_words(query: str) -> list[str]:
-    words = _words(query)
-    return [word for word in words if word not in _STOP] or words
+    def _in_order(self) -> list[int]:
+        """Every gift, as one browses them: cheapest first."""
+        if self._browsing is None:
+            facts = self._shelf.facts
+            self._browsing = sorted(facts, key=lambda key: facts[key].price_order)
+        return self._browsing
 
+    def _scores(self, query: str) -> dict[int, float] | None:
+        """The relevance of each gift that has anything of the query; None for a query without words."""
+        concepts = self._reader.concepts(query)
+        if not concepts:
+            return None
+        scores: dict[int, float] = {}
+        for concept in concepts:
+            for key, worth in self._worths(concept).items():
+                scores[key] = scores.get(key, 0.0) + worth
+        return scores
 
-def _words(text: str) -> list[str]:
-    """Words without case, accents and a plural's ending."""
-    plain = unicodedata.normalize("NFKD", text.casefold().translate(_MARKS))
-    plain = "".join(char for char in plain if not unicodedata.combining(char))
-    return [_singular(word) for word in _WORD.findall(plain)]
+    def _worths(self, concept: Concept) -> dict[int, float]:
+        """What the gifts that express a concept are worth for it."""
+        best: dict[int, float] = {}
+        more: dict[int, float] = {}
+        for phrase, weight in concept.items():
+            for key, strength in self._strengths(phrase).items():
+                worth = weight * strength
+                more[key] = more.get(key, 0.0) + worth
+                if worth > best.get(key, 0.0):
+                    best[key] = worth
+        # Rare concepts say more, rare words for a common one do not: so the concept's gifts are counted.
+        count = len(self._shelf.facts)
+        rarity = math.log(1 + (count - len(best) + 0.5) / (len(best) + 0.5))
+        return {key: rarity * (worth + _MORE * (more[key] - worth)) for key, worth in best.items()}
 
+    def _strengths(self, phrase: Phrase) -> dict[int, float]:
+        postings, lengths = self._postings(phrase), self._shelf.lengths
+        weights = {key: 1 / (1 - _B + _B * lengths[key][1] / self._mean_about) for key in postings.abouts}
+        for key in postings.names:
+            weight = _NAME_WEIGHT / (1 - _B + _B * lengths[key][0] / self._mean_name)
+            weights[key] = weights.get(key, 0.0) + weight
+        return {key: weight * (_K1 + 1) / (weight + _K1) for key, weight in weights.items()}
 
-def _singular(word: str) -> str:
-    """The same for a word and its plural; not always a word itself (cookie and cookies: `cooky`)."""
-    if len(word) > 4 and word.endswith(("ies", "ie")):
-        word = word[: word.rindex("ie")] + "y"
-    elif len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us")):
-        word = word[:-1]
-    # box, boxes; glass, glasses; watch, watches; brush, brushes; and so case, cases.
-    return word[:-1] if len(word) > 3 and word.endswith(("se", "xe", "ze", "che", "she")) else word
+    def _nearest(self, query: str, filters: Filters, limit: int) -> Found:
+        """What falls short by least: of the gifts with the words, else of all of them."""
+        facts = self._shelf.facts
+        scores = self._scores(query)
+        if scores == {}:
+            # No gift has the words, so at least the filters should fit.
+            keys = [key for key in self._in_order() if filters.admit(facts[key])][:limit]
+            return Found(self._shelf.items(keys), 0, misses=[[Miss.OTHER_WORDS]] * len(keys))
+
+        best = max(scores.values()) if scores else 0.0
+        order = list(Miss)
+
+        def shortfall(key: int) -> tuple[int, int, bool, int, tuple[float, str]]:
+            misses = filters.misses(facts[key])
+            worst = max(map(order.index, misses))
+            weak = scores is not None and scores[key] < best / 2
+            return len(misses), worst, weak, filters.beside(facts[key]), facts[key].price_order
+
+        keys = sorted(facts if scores is None else scores, key=shortfall)[:limit]
+        return Found(self._shelf.items(keys), 0, misses=[filters.misses(facts[key]) for key in keys])
+
+    def _start(self, cursor: str, mark: str, keys: Sequence[int]) -> int:
+        """Where the next part begins: after the gift that the last one ended with, wherever it is by now."""
+        position, _, rest = cursor.partition(".")
+        of, _, trace = rest.partition(".")
+        if not (position.isascii() and position.isdigit() and len(position) <= 7 and of and trace):
+            raise BadArgument("cursor: use next_cursor of the last answer as it is, or leave it out.")
+        if of != mark:
+            raise BadArgument(
+                "cursor: it belongs to a search with other arguments. Repeat those, or leave it out."
+            )
+        end = int(position)
+        ends = [place for place, key in enumerate(keys, start=1) if self._trace(key) == trace]
+        return min(ends, key=lambda place: abs(place - end), default=end)
+
+    def _trace(self, key: int) -> str:
+        return f"{crc32(self._shelf.facts[key].id.encode()):08x}"

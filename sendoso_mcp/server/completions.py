@@ -37,7 +37,7 @@ def add_completions(server: MCPServer[Services], services: Services) -> None:
         if name == "recipient_id":
             return [id_ for _, id_ in await people(typed)]
         if name == "item_id":
-            return [item.id for item in await services.catalog.items() if typed in item.id]
+            return await services.catalog.ids(typed)
         return []
 
     # The SDK leaves this decorator untyped.

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from mcp.server.mcpserver import Context
 
 from sendoso_mcp.api import ASGIApp, Sendoso, Timing, connect
-from sendoso_mcp.catalog import Catalog
+from sendoso_mcp.catalog import CacheFile, Catalog
 from sendoso_mcp.errors import SettingsError
 from sendoso_mcp.server.outside import Outside, Sight
 from sendoso_mcp.settings import Settings
@@ -82,23 +83,24 @@ async def open_services(
     else:
         pace = Pace(ledger, policy.api.requests_per_second)
         sendoso = connect(base_url=settings.base_url, api_key=settings.api_key, timing=timing, pace=pace)
-    catalog = Catalog(sendoso)
+    path = settings.catalogue_cache
+    cache = None if path is None else partial(CacheFile, path)
     try:
-        async with anyio.create_task_group() as tasks:
+        async with anyio.create_task_group() as tasks, anyio.create_task_group() as background:
+            catalog = Catalog(sendoso, background, cache=cache)
             guard = Guard(sendoso, catalog.find, tasks, ledger=ledger, policy=policy, principal=principal)
-            async with anyio.create_task_group() as background:
-                if not ledger.in_memory:
-                    background.start_soon(guard.recover)
-                yield Services(
-                    sendoso,
-                    catalog,
-                    guard,
-                    settings.sandbox,
-                    anyio.Lock(),
-                    Outside(Approvals(ledger), command=not ledger.in_memory, rehearsal=settings.sandbox),
-                    Sight(),
-                )
-                background.cancel_scope.cancel()
+            if not ledger.in_memory:
+                background.start_soon(guard.recover)
+            yield Services(
+                sendoso,
+                catalog,
+                guard,
+                settings.sandbox,
+                anyio.Lock(),
+                Outside(Approvals(ledger), command=not ledger.in_memory, rehearsal=settings.sandbox),
+                Sight(),
+            )
+            background.cancel_scope.cancel()
     finally:
         with anyio.CancelScope(shield=True):
             await sendoso.aclose()

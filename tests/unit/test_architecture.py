@@ -48,7 +48,7 @@ OUTSIDE = {
     "httpx": {"api"},
     "mcp": {"server", "server.services", "cli"},
     "mcp_types": {"server", "cli"},
-    "sqlite3": {"spending.ledger"},
+    "sqlite3": {"spending.ledger", "catalog"},
     "psycopg": {"spending.ledger"},
     "uvicorn": {"web"},
     "starlette": {"page", "sandbox"},

@@ -1,0 +1,88 @@
+"""What a gift must be to be listed, and by which of it a gift falls short."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
+
+from sendoso_mcp.models import EMAILED_TYPES, InventoryItem, ItemType
+
+
+class Facts(NamedTuple):
+    """What filters and the order of gifts look at. `cents` is the price in US cents."""
+
+    id: str
+    type: str | None
+    cents: int | None
+    days: int | None
+    available: bool | None
+
+    @classmethod
+    def of(cls, item: InventoryItem) -> Facts:
+        """As the inventory has it."""
+        cents = None if item.price is None else int(item.price * 100)
+        return cls(item.id, item.type, cents, item.shipping_time_days, item.available)
+
+    @property
+    def price_order(self) -> tuple[float, str]:
+        """Cheapest first, what has no price last, then by id: an order that is the same every time."""
+        return (float("inf") if self.cents is None else self.cents), self.id
+
+
+class Miss(StrEnum):
+    """Why a gift is not what was asked for, in a model's words; the least important comes first."""
+
+    SLOWER = "slower delivery"
+    CHEAPER = "below the minimum price"
+    OTHER_TYPE = "other type"
+    DEARER = "over budget"
+    NOT_AVAILABLE = "not available now"
+    OTHER_WORDS = "does not match the words"
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which gifts to leave in; prices in USD, both ends included. None: no such filter."""
+
+    type: ItemType | None = None
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    max_shipping_days: int | None = None
+    include_unavailable: bool = False
+
+    def admit(self, facts: Facts) -> bool:
+        """Whether a gift passes every filter. What Sendoso does not say does not pass a filter on it."""
+        return not self.misses(facts)
+
+    def misses(self, facts: Facts) -> list[Miss]:
+        """Every filter that a gift does not pass."""
+        _, type_, cents, days, available = facts
+        missed = []
+        if available is False and not self.include_unavailable:
+            missed.append(Miss.NOT_AVAILABLE)
+        if self.type is not None and type_ != self.type:
+            missed.append(Miss.OTHER_TYPE)
+        least, most = self._cents
+        if least is not None and (cents is None or cents < least):
+            missed.append(Miss.CHEAPER)
+        if most is not None and (cents is None or cents > most):
+            missed.append(Miss.DEARER)
+        if self.max_shipping_days is not None and not (
+            type_ in EMAILED_TYPES if days is None else days <= self.max_shipping_days
+        ):
+            missed.append(Miss.SLOWER)
+        return missed
+
+    def beside(self, facts: Facts) -> int:
+        """How far a gift's price is from the range that was asked for, in cents."""
+        least, most = self._cents
+        cents = facts.cents or 0
+        return max(0, (least or 0) - cents, cents - most if most is not None else 0)
+
+    @cached_property
+    def _cents(self) -> tuple[int | None, int | None]:
+        least = None if self.min_price is None else -int(-self.min_price * 100 // 1)
+        return least, None if self.max_price is None else int(self.max_price * 100)
