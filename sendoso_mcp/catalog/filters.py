@@ -18,13 +18,15 @@ class Facts(NamedTuple):
     type: str | None
     cents: int | None
     days: int | None
-    available: bool | None
+    available: int | None
+    """1, 0, or None where Sendoso does not say."""
 
     @classmethod
     def of(cls, item: InventoryItem) -> Facts:
         """As the inventory has it."""
         cents = None if item.price is None else int(item.price * 100)
-        return cls(item.id, item.type, cents, item.shipping_time_days, item.available)
+        available = None if item.available is None else int(item.available)
+        return cls(item.id, item.type, cents, item.shipping_time_days, available)
 
     @property
     def price_order(self) -> tuple[float, str]:
@@ -55,13 +57,25 @@ class Filters:
 
     def admit(self, facts: Facts) -> bool:
         """Whether a gift passes every filter. What Sendoso does not say does not pass a filter on it."""
-        return not self.misses(facts)
+        # As `misses`, but at the first: this is asked of every gift that a search looks at.
+        _, type_, cents, days, available = facts
+        if available == 0 and not self.include_unavailable:
+            return False
+        if self.type is not None and type_ != self.type:
+            return False
+        least, most = self._cents
+        if least is not None and (cents is None or cents < least):
+            return False
+        if most is not None and (cents is None or cents > most):
+            return False
+        longest = self.max_shipping_days
+        return longest is None or (type_ in EMAILED_TYPES if days is None else days <= longest)
 
     def misses(self, facts: Facts) -> list[Miss]:
         """Every filter that a gift does not pass."""
         _, type_, cents, days, available = facts
         missed = []
-        if available is False and not self.include_unavailable:
+        if available == 0 and not self.include_unavailable:
             missed.append(Miss.NOT_AVAILABLE)
         if self.type is not None and type_ != self.type:
             missed.append(Miss.OTHER_TYPE)

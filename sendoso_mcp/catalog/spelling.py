@@ -22,6 +22,7 @@ class Speller:
     def near(self, typed: str) -> list[tuple[str, int]]:
         """The nearest words and how many slips away they are; nothing if none is near enough.
 
+        The word itself is not among them: one of the catalogue's may be of a gift that is gone.
         A slip is a letter too much, missing, wrong or swapped with its neighbour. The first letter of a short
         word, and of one with two slips, must be right: people rarely get it wrong.
         """
@@ -33,7 +34,7 @@ class Speller:
         for length in range(len(typed) - most, len(typed) + most + 1):
             for word, others in self._by_length.get(length, ()):
                 # Each slip changes at most two letters of the set: most words need no closer look.
-                if (letters ^ others).bit_count() > 2 * most:
+                if word == typed or (letters ^ others).bit_count() > 2 * most:
                     continue
                 slips = distance(typed, word, most)
                 if slips > most or (word[0] != typed[0] and (slips > 1 or len(typed) < 6)):

@@ -24,11 +24,10 @@ STOP = frozenset(
     might more most much must my need needs never nice no not nothing now of often on one only or other
     our out over own people perfect person please present presents probably product question quite
     quarter rather really recommend reply right same say see send sending sends shall she should show
-    small so some somebody someone something sometimes soon such suggest sure take tell than thank
-    thanks that the their them then there these they thing things this those time to today together
-    tomorrow too try under unique until up upon us use useful used very want wants was way we week well
-    were what when where which while who whole whom whose why will wish with without woman would yes yet
-    you your
+    small so some somebody someone something sometimes soon such suggest sure take tell than that the
+    their them then there these they thing things this those time to today together tomorrow too try
+    under unique until up upon us use useful used very want wants was way we week well were what when
+    where which while who whole whom whose why will wish with without woman would yes yet you your
     """
     # ... and those of a price, which has filters of its own.
     """

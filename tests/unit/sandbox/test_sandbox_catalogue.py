@@ -6,7 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from sendoso_mcp.catalog import Filters, search
+from sendoso_mcp.catalog import Filters
+from sendoso_mcp.catalog.search import Searcher
+from sendoso_mcp.catalog.shelf import Shelf
 from sendoso_mcp.models import SHIPPED_TYPES, InventoryItem, ItemType
 from sendoso_mcp.sandbox.catalogue import Gift, make_gifts
 from sendoso_mcp.sandbox.costs import cost_of
@@ -69,8 +71,10 @@ def found(gifts: list[Gift], query: str) -> list[Gift]:
     """What the server's search makes of a query, best first."""
     items = [InventoryItem.model_validate(gift_json(gift)) for gift in gifts]
     by_id = {gift.id: gift for gift in gifts}
-    everything = search(items, query, Filters(), offset=0, limit=len(gifts)).items
-    return [by_id[item.id] for item in everything]
+    shelf = Shelf()
+    shelf.put(1, items, read_at=0)
+    everything = Searcher(shelf).search(query, Filters(), limit=len(gifts))
+    return [by_id[item.id] for item in everything.items] if everything.total else []
 
 
 @pytest.mark.parametrize(
