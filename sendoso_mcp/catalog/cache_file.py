@@ -77,11 +77,6 @@ class CacheFile:
         except OSError as error:
             log.warning("the catalogue cannot be kept on disk (%s)", type(error).__name__)
 
-    def drop(self) -> None:
-        """Removes the file, if there is one."""
-        with contextlib.suppress(OSError):
-            self._path.unlink()
-
     def _forget_others(self) -> None:
         """Removes what was left by keys that are not used any more, and by processes that were killed."""
         now = time.time()
