@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 
 from sendoso_mcp.catalog.spelling import Speller
 from sendoso_mcp.catalog.thesaurus import Phrase, Thesaurus
-from sendoso_mcp.catalog.words import is_stop, meaningful, words_of
+from sendoso_mcp.catalog.words import is_faint, is_stop, meaningful, words_of
 
 Concept = Mapping[Phrase, float]
 """Phrases and what finding each is worth: 1 for what was said itself."""
@@ -17,8 +17,10 @@ _PART = 0.3
 """A single word of a phrase that stands for one thing."""
 _BEGINS = 0.5
 """A word that begins with what was typed."""
-_SLIPS = {1: 0.8, 2: 0.6}
+_SLIPS = {1: 0.6, 2: 0.4}
 """A word that was probably meant, by the slips in what was typed."""
+_FAINT = 0.3
+"""A word for what many gifts are, such as `set`."""
 _DOER = 0.7
 """What somebody does: `camp` for camper."""
 
@@ -80,6 +82,8 @@ class Reader:
         """A word that stands in no thesaurus: as it is, else as what it may be meant for."""
         concept: dict[Phrase, float] = self._begun(word)
         concept |= {(stem,): _DOER for stem in _done_by(word) if stem in self._words}
+        if is_faint(word):
+            return {(word,): _FAINT}
         if self._found((word,)):
             return concept | {(word,): 1.0}
         if concept:

@@ -15,7 +15,7 @@ _OWNER = re.compile(r"'s\b|s'(?=\W|$)|'")
 STOP = frozenset(
     # Words that say nothing about which gift is wanted ...
     """
-    a about after all also always am an and another any anybody anyone anything are around as ask at
+    a about after all also always am an and another any anybody anyone are around as ask at
     away back be became because become been before being best big bit but buy by can cannot could cute
     day did do does doing done each enough ever every few find for friendly from fun get gets getting
     gift gifts give gives going good got great had happy hard has have having he help her here hers him
@@ -33,6 +33,25 @@ STOP = frozenset(
     """
     bucks budget cheap cost dollar dollars inexpensive less max maximum price usd
     """.split()
+)
+# Words for what many gifts are: found, but hardly a reason.
+_FAINT = frozenset(
+    {
+        "basket",
+        "box",
+        "bundle",
+        "collection",
+        "card",
+        "item",
+        "kit",
+        "new",
+        "pack",
+        "package",
+        "pair",
+        "set",
+        "team",
+        "home",
+    }
 )
 _IRREGULAR = {
     "children": "child",
@@ -76,6 +95,11 @@ def meaningful(words: Sequence[str]) -> list[str]:
 def is_stop(word: str) -> bool:
     """Whether a word, as `words_of` gives it, says nothing about which gift is wanted."""
     return word in _STOPPED
+
+
+def is_faint(word: str) -> bool:
+    """Whether a word, as `words_of` gives it, is true of so many gifts that it hardly tells them apart."""
+    return word in _FAINT
 
 
 def _singular(word: str) -> str:
