@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-browser test-deep check format bench lock snapshots definitions setup clean
+.PHONY: demo test test-browser test-deep check format bench bench-search search-quality lock snapshots definitions setup clean
 
 demo: $(READY)  ## a scripted assistant does the whole job on the embedded sandbox
 	@$(BIN)/sendoso-mcp demo
@@ -28,6 +28,12 @@ format: $(READY)  ## rewrites the code in the house style
 
 bench: $(READY)  ## what the guard adds to a send, beside the same send without it
 	@$(BIN)/python -m benchmarks.sends
+
+bench-search: $(READY)  ## what a search costs at 1,000 to 100,000 gifts; see docs/performance.md
+	@$(BIN)/python -m benchmarks.search
+
+search-quality: $(READY)  ## hit rate and recall at 5 of sellers' questions; see benchmarks/questions
+	@$(BIN)/python -m benchmarks.search_quality
 
 definitions: $(READY)  ## what the tool definitions cost a model, in characters
 	@$(BIN)/python -m benchmarks.definitions

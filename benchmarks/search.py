@@ -28,7 +28,7 @@ from sendoso_mcp.catalog.shelf import Shelf
 from sendoso_mcp.models import InventoryItem
 from sendoso_mcp.sandbox import create_sandbox
 
-SIZES = (1_000, 10_000)
+SIZES = (1_000, 10_000, 100_000)
 LARGE = 20_000
 NETWORK = 0.020
 """Seconds that each request takes on the way."""

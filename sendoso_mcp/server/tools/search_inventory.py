@@ -119,7 +119,7 @@ SPEC = ToolSpec(
     fn=search_inventory,
     title="Search gifts",
     description=(
-        "Finds gifts by words in their name or description. Prices are USD list prices; shipping and "
-        "fees come on top, so leave room for them. No query lists all, cheapest first."
+        "Finds gifts by what they are or whom they suit (coffee lover, new parents). Prices are USD list "
+        "prices; shipping and fees come on top, so leave room for them. No query lists all, cheapest first."
     ),
 )
