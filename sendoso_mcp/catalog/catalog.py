@@ -71,6 +71,8 @@ class _Load:
     number: int
     done: anyio.Event = field(default_factory=anyio.Event)
     page_read: anyio.Event = field(default_factory=anyio.Event)
+    wanted: dict[str, tuple[InventoryItem, float] | None] = field(default_factory=dict)
+    """Gifts that somebody wants the price of, as soon as they are met, and when that was."""
     error: Exception | None = None
 
 
@@ -185,14 +187,17 @@ class Catalog:
             load = self._load
             if load is None or load.began_at <= began_after:
                 load = self._begin(room)
+        load.wanted.setdefault(item_id, None)
         while True:
             page_read = load.page_read
+            met = load.wanted[item_id]
+            if met is not None and self._now() - met[1] <= _JUST_READ:
+                return met[0]
             place = await room.place(item_id)
-            if place is not None and place.reading == load.number:
-                if self._now() - place.read_at <= _JUST_READ:
-                    return await room.item(item_id)
-                if item := await self._read_again(room, item_id, place.page):
-                    return item
+            # Met a while ago, before somebody wanted it?
+            met_before = place is not None and place.reading == load.number
+            if place and met_before and (item := await self._read_again(room, item_id, place.page)):
+                return item
             if load.done.is_set():
                 break
             await page_read.wait()
@@ -208,7 +213,7 @@ class Catalog:
         now = self._now()
         if room.complete_at is not None and 0 <= now - room.complete_at < MAX_AGE:
             return None
-        if load is not None and load.error is not None and room.complete_at is not None:
+        if load is not None and load.error is not None and not room.is_empty:
             if not _is_final(load.error) and 0 <= now - load.began_at < _TRY_AGAIN:
                 return None
             # Whoever asks after a refused key waits for what Sendoso says of it now.
@@ -220,7 +225,11 @@ class Catalog:
 
     def _begin(self, room: Room) -> _Load:
         async def put(number: int, page: Page[InventoryItem]) -> None:
-            await room.put(number, page.items, read_at=self._now(), reading=load.number)
+            read_at = self._now()
+            await room.put(number, page.items, read_at=read_at, reading=load.number)
+            for item in page.items:
+                if item.id in load.wanted:
+                    load.wanted[item.id] = item, read_at
             load.page_read.set()
             load.page_read = anyio.Event()
 

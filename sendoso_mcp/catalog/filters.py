@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from sendoso_mcp.models import EMAILED_TYPES, InventoryItem, ItemType
 
+_LONGEST = 100_000
+"""Days of shipping; more is not meant, and would not fit a database's number."""
+
 
 class Facts(NamedTuple):
     """What filters and the order of gifts look at. `cents` is the price in US cents."""
@@ -25,8 +28,9 @@ class Facts(NamedTuple):
     def of(cls, item: InventoryItem) -> Facts:
         """As the inventory has it."""
         cents = None if item.price is None else int(item.price * 100)
+        days = None if item.shipping_time_days is None else min(item.shipping_time_days, _LONGEST)
         available = None if item.available is None else int(item.available)
-        return cls(item.id, item.type, cents, item.shipping_time_days, available)
+        return cls(item.id, item.type, cents, days, available)
 
     @property
     def price_order(self) -> tuple[float, str]:

@@ -64,9 +64,14 @@ class Room:
     async def keep(self) -> None:
         """Writes all to disk, for the next start."""
         if (cache := self._cache) is not None:
-            # The image is made alone, written beside the searches.
-            image = await self._alone(self._shelf.image)
-            await to_thread.run_sync(cache.write, image)
+            try:
+                # The image is made alone, written beside the searches.
+                image = await self._alone(self._shelf.image)
+            except (sqlite3.Error, AttributeError, OverflowError, MemoryError) as error:
+                # Not every build of SQLite can give one.
+                log.warning("the catalogue cannot be kept on disk (%s)", type(error).__name__)
+            else:
+                await to_thread.run_sync(cache.write, image)
 
     async def search(self, query: str, filters: Filters, *, limit: int, cursor: str | None) -> Found:
         """See `Searcher.search`."""
@@ -76,10 +81,6 @@ class Room:
         """Where a gift was last seen."""
         found = await self._alone(lambda: self._shelf.place(item_id))
         return None if found is None else Place(*found)
-
-    async def item(self, item_id: str) -> InventoryItem | None:
-        """The gift as it was last read."""
-        return await self._alone(lambda: self._shelf.item(item_id))
 
     async def ids(self, part: str) -> list[str]:
         """The ids that contain a text."""

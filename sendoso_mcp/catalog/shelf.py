@@ -57,7 +57,7 @@ class Shelf:
     """
 
     def __init__(self, image: bytes | None = None) -> None:
-        self._begun = self._ended = 0
+        self._begun = self._ended = self.version = 0
         self.complete_at: float | None = None
         """When the last reading of all pages began, in seconds since 1970; None if there was none."""
         self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
@@ -85,7 +85,7 @@ class Shelf:
             ) from None
 
     def _load(self) -> None:
-        self.version = 0
+        self.version += 1
         """Rises with every change to what a search can find."""
         self.facts: dict[int, Facts] = {}
         self.name_words: dict[int, int] = {}
@@ -102,6 +102,7 @@ class Shelf:
         self.words = {word for (word,) in self._db.execute("SELECT word FROM word")}
         """Every word of every gift, as `indexed` cuts them."""
         self._keys = {facts.id: key for key, facts in self.facts.items()}
+        self._db.execute("SELECT rowid FROM words WHERE words MATCH 'x'").fetchone()  # fails without FTS5
         self.complete_at, self._ended = self._db.execute("SELECT complete_at, ended FROM state").fetchone()
         self._begun = max(self._begun, self._ended)
 
@@ -162,11 +163,6 @@ class Shelf:
     def items(self, keys: Iterable[int]) -> list[InventoryItem]:
         """The gifts with these keys, in their order."""
         return [self._item(key) for key in keys]
-
-    def item(self, item_id: str) -> InventoryItem | None:
-        """The gift with this id, as it was last read."""
-        key = self._keys.get(item_id)
-        return None if key is None else self._item(key)
 
     def ids(self, part: str) -> list[str]:
         """The ids that contain a text, in Sendoso's order."""

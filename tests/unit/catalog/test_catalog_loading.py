@@ -596,3 +596,34 @@ async def test_an_inventory_that_never_holds_still_loses_no_gift_that_stays(cata
         await settled(catalog)
         assert stay <= set(await ids(catalog))
         clock.time += MAX_AGE
+
+
+async def test_what_is_read_while_one_asks_for_a_price_is_that_price_whole(catalog_of: Make) -> None:
+    shelf = Shelf(gifts(50))
+    link = "https://images.example.com/1.jpg"
+    shelf.items[7] = InventoryItem(id="itm_0007", description="long " * 600, image_url=link)
+    assert await catalog_of(shelf).find("itm_0007") == shelf.items[7]
+
+
+async def test_a_load_that_failed_half_way_is_not_begun_again_by_every_search(catalog_of: Make) -> None:
+    shelf, clock = Shelf(gifts(400)), Clock()
+
+    async def fail(page: int) -> None:
+        if page == 3:
+            await anyio.wait_all_tasks_blocked()
+            raise ServerFault(503)
+
+    shelf.while_reading = fail
+    catalog = catalog_of(shelf, clock)
+    for _ in range(5):
+        assert (await catalog.search("", Filters(), limit=1)).total
+    assert shelf.pages.count(1) == 1
+    clock.time += 30
+    shelf.while_reading = nothing
+    assert (await catalog.search("", Filters(), limit=1)).total == 400
+
+
+async def test_absurd_numbers_of_sendoso_do_not_stop_a_load(catalog_of: Make) -> None:
+    shelf = Shelf([InventoryItem(id="a", name="Mug", shipping_time_days=10**30, price=999_999_999)])
+    answer = await catalog_of(shelf).search("mug", Filters(), limit=1)
+    assert answer.total == 1
