@@ -5,6 +5,7 @@ The rest of the house uses the `Sendoso` port and the nouns of `sendoso_mcp.mode
 
 from __future__ import annotations
 
+import sendoso_mcp.api.httpx_alone  # noqa: F401 - before anything here imports httpx
 from sendoso_mcp.api.http import LOOPBACK, ASGIApp, HttpClient, Pace, Timing, check_credentials
 from sendoso_mcp.api.port import Ability, Sendoso
 from sendoso_mcp.api.v2 import SendosoV2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 from mcp.server.mcpserver import MCPServer
@@ -92,9 +92,16 @@ def _local_user() -> str:
 
 
 def _embedded_sandbox() -> ASGIApp:
-    from sendoso_mcp.sandbox import create_sandbox  # noqa: PLC0415 - not needed by a server with a key
+    """The sandbox, made when it is first asked for something: a start need not wait for its world."""
+    made: list[ASGIApp] = []
 
-    app: ASGIApp = create_sandbox().app
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if not made:
+            from sendoso_mcp.sandbox import create_sandbox  # noqa: PLC0415 - not needed by a server with a key
+
+            made.append(create_sandbox().app)
+        await made[0](scope, receive, send)
+
     return app
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -16,7 +17,11 @@ from sendoso_mcp.spending.ledger.states import State
 from sendoso_mcp.spending.limits import usd
 from sendoso_mcp.spending.quote import Quote
 
-_QUOTE = TypeAdapter(Quote)
+
+@cache
+def _quotes() -> TypeAdapter[Quote]:
+    # Made when the first one is read or written: 3 ms that a start need not pay.
+    return TypeAdapter(Quote)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +90,12 @@ class Intent:
     @property
     def quote(self) -> Quote:
         """The quote as it was."""
-        return _QUOTE.validate_json(self.quote_text)
+        return _quotes().validate_json(self.quote_text)
 
 
 def dump_quote(quote: Quote) -> str:
     """A quote as JSON."""
-    return _QUOTE.dump_json(quote).decode()
+    return _quotes().dump_json(quote).decode()
 
 
 def to_text(at: datetime) -> str:
