@@ -13,9 +13,10 @@ from functools import partial
 
 import anyio
 
-from sendoso_mcp.cli import approving, envelopes, pins, review
+from sendoso_mcp.cli import approving, envelopes, pins
 from sendoso_mcp.cli.approvals_parser import Request, Wanted
 from sendoso_mcp.cli.output import cell, readers
+from sendoso_mcp.cli.terminal import at_terminal, says_yes
 from sendoso_mcp.cli.user import user_name
 from sendoso_mcp.errors import BadArgument, SettingsError
 from sendoso_mcp.settings import Settings
@@ -39,7 +40,7 @@ def approvals(settings: Settings, request: Request) -> int:
         LedgerUnavailable: the ledger cannot be used.
     """
     looks = request.action in ("list", "show")
-    if not looks and not review.at_terminal():
+    if not looks and not at_terminal():
         raise BadArgument(
             f"Only a person at a terminal can decide. {_NOTHING_DECIDED} Run this command in a terminal, "
             "without sending its input or output elsewhere."
@@ -248,11 +249,4 @@ class _Desk:
 
 
 def _says_yes(question: str) -> bool:
-    try:
-        answer = input(f"\n{question} Type yes: ")
-    except (EOFError, UnicodeDecodeError):
-        answer = ""
-    if answer.strip().lower() != "yes":
-        print(_NOTHING_DECIDED)
-        return False
-    return True
+    return says_yes(f"\n{question}", otherwise=_NOTHING_DECIDED)

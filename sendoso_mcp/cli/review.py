@@ -7,7 +7,6 @@ has no terminal, unless it goes to some lengths to make one.
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ import anyio
 from sendoso_mcp.api import Sendoso, connect
 from sendoso_mcp.cli import reviewing
 from sendoso_mcp.cli.output import cell, readers, usd
+from sendoso_mcp.cli.terminal import at_terminal, says_yes
 from sendoso_mcp.cli.user import user_name
 from sendoso_mcp.errors import ApiError, BadArgument, SettingsError, one_error
 from sendoso_mcp.fields import check_id
@@ -99,11 +99,6 @@ def _check(request: Request) -> None:
             f"Only a person at a terminal can say what became of an order. {_UNCHANGED} Run this command in "
             "a terminal, without sending its input or output elsewhere."
         )
-
-
-def at_terminal() -> bool:
-    """Whether somebody can read what is printed, and type an answer."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
 def _list(settings: Settings, ledger: Ledger) -> int:
@@ -244,14 +239,7 @@ def _goes_on(objection: str, *, force: bool) -> bool:
 
 
 def _says_yes(question: str) -> bool:
-    try:
-        answer = input(f"{question} Type yes: ")
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() != "yes":
-        print(_UNCHANGED)
-        return False
-    return True
+    return says_yes(question, otherwise=_UNCHANGED)
 
 
 def _write(ledger: Ledger, intent: Intent, outcome: Outcome) -> Intent:

@@ -100,7 +100,7 @@ def desk_at(url: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Itera
     monkeypatch.setenv("SENDOSO_API_KEY", KEY)
     monkeypatch.setenv("SENDOSO_LEDGER_URL", url)
     monkeypatch.setenv("LOGNAME", "kim")
-    monkeypatch.setattr("sendoso_mcp.cli.review.at_terminal", lambda: True)
+    monkeypatch.setattr("sendoso_mcp.cli.approvals.at_terminal", lambda: True)
     monkeypatch.setattr("builtins.input", desk.answer)
     monkeypatch.setattr("getpass.getpass", desk.answer)
     yield desk
@@ -593,7 +593,7 @@ def test_misuse_is_told_by_the_parser(file_desk: Desk, words: list[str]) -> None
 def test_without_a_terminal_nothing_is_decided_nor_asked(
     file_desk: Desk, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
-    monkeypatch.setattr("sendoso_mcp.cli.review.at_terminal", lambda: False)
+    monkeypatch.setattr("sendoso_mcp.cli.approvals.at_terminal", lambda: False)
     intent = file_desk.books.asked()
     words = [intent.id if word == "x" else word for word in words]
     status, out, err = file_desk.run(*words, types=(PIN, PIN))
@@ -603,7 +603,7 @@ def test_without_a_terminal_nothing_is_decided_nor_asked(
 
 
 def test_the_sandbox_is_answered_on_its_page(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    monkeypatch.setattr("sendoso_mcp.cli.review.at_terminal", lambda: True)
+    monkeypatch.setattr("sendoso_mcp.cli.approvals.at_terminal", lambda: True)
     for words in ([], ["approve", "abc"], ["set-pin"]):
         status, out, err = run(capsys, "approvals", *words)
         assert (status, out) == (2, "")

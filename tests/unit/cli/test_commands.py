@@ -22,7 +22,10 @@ def test_help_names_every_command_and_every_variable(capsys: pytest.CaptureFixtu
     }
 
 
-def test_audit_loads_neither_the_protocol_nor_the_table_for_a_machine(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["audit", "--json"], ["approvals"]], ids=" ".join)
+def test_a_look_at_the_ledger_loads_neither_the_protocol_nor_the_network(
+    tmp_path: Path, words: list[str]
+) -> None:
     books = Books(tmp_path / "ledger.sqlite3")
     books.ended(State.CONFIRMED)
     books.ledger.close()
@@ -30,7 +33,7 @@ def test_audit_loads_neither_the_protocol_nor_the_table_for_a_machine(tmp_path: 
         "import os, sys\n"
         f"os.environ['SENDOSO_LEDGER_URL'] = {books.url!r}\n"
         "from sendoso_mcp.cli import main\n"
-        "assert main(['audit', '--json']) == 0\n"
+        f"assert main({words!r}) == 0\n"
         "print([name for name in ('mcp', 'rich', 'httpx', 'uvicorn', 'psycopg') if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
