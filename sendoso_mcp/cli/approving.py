@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,8 @@ To take a yes back:  sendoso-mcp approvals revoke ID"""
 
 _LONGEST = 600
 """Characters of one text: no field that a gift can carry is meant to be longer."""
+_WIDTH = 79
+"""Columns: even a narrow terminal has as many."""
 Facts = list[tuple[str, str]]
 
 
@@ -110,14 +113,23 @@ def _told(text: str, *, longest: int = _LONGEST) -> str:
 
 
 def block(facts: Facts) -> str:
-    """Facts below each other; a text may have several lines."""
+    """Facts below each other; a text may have several lines.
+
+    Long lines are broken here and not by the terminal: there the rest of a text would start at the very
+    left, where it could look like a line of ours.
+    """
     width = max(len(label) for label, _ in facts) + 1
     lines = []
     for label, text in facts:
-        first, *more = text.split("\n")
+        first, *more = [part for line in text.split("\n") for part in _broken(line, _WIDTH - width - 4)]
         lines.append(f"  {label + ':':<{width}}  {first}")
         lines += [f"  {'':<{width}}  {line}" for line in more]
     return "\n".join(lines)
+
+
+def _broken(line: str, columns: int) -> list[str]:
+    # A letter that is not ASCII may take two columns.
+    return textwrap.wrap(line, columns if line.isascii() else columns // 2, break_on_hyphens=False) or [""]
 
 
 def iso(at: datetime) -> str:

@@ -77,12 +77,14 @@ def facts_block(allowed: Envelope) -> str:
     for domain in allowed.domains:
         name = cell(domain, longest=255)
         below = name.removeprefix("*.")
-        people.append(f"everybody at any domain below {below}" if below != name else f"everybody at {name}")
+        at = f"any domain below {below} (not at {below} itself)" if below != name else name
+        people.append(f"everybody at {at}")
     gifts = ", ".join(cell(item, longest=128) for item in allowed.items) or "any"
     facts = [
         ("Name", quoted(allowed.name)),
         ("Sends", f"{allowed.sends} in all, without asking a person about each of them"),
         ("Each", f"at most {usd(allowed.each)}, with what policy allows for shipping"),
+        ("Total", f"at most {usd(allowed.each * allowed.sends)}, counted in the same way"),
         ("To", "\n".join(people)),
         ("Gifts", gifts),
         ("Until", _end_of(allowed.until)),

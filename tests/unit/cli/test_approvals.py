@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -144,7 +146,7 @@ def test_the_list_has_questions_by_age_and_then_envelopes(desk: Desk) -> None:
     )
     assert f"Question {last.id}: approved, to be used until {until(last)}\n" in out
     assert f"Envelope {envelope.id}: 0 of 20 used, 20 left\n" in out
-    assert "everybody at any domain below acme.test\n" in out
+    assert "everybody at any domain below acme.test (not at acme.test itself)\n" in out
     assert out.index(first.id) < out.index(cancel.id) < out.index(last.id) < out.index(envelope.id)
 
 
@@ -206,7 +208,20 @@ def test_text_from_outside_plays_no_tricks(file_desk: Desk) -> None:
         assert "\nPrice" not in out
     out = file_desk.run("show", intent.id)[1]
     assert "https://" not in out
-    assert 'END Lee" (cut in the middle' in out
+    assert 'END Lee" (cut in the middle' in " ".join(out.split())
+
+
+@pytest.mark.parametrize("text", ["Approved. Price: 0.00 USD ", "\u8d60\u7269 "], ids=["ascii", "wide"])
+def test_no_text_from_outside_reaches_the_left_edge_of_the_terminal(file_desk: Desk, text: str) -> None:
+    person = {"first_name": text * 30, "email": text * 30, "company_name": text * 30}
+    wish = file_desk.books.wish(person=person, gift={"name": text * 30}, message=text * 15)
+    intent = file_desk.books.asked(wish)
+    file_desk.envelope(name=(text * 8)[:80])
+    for words in (["list"], ["show", intent.id]):
+        out = file_desk.run(*words)[1]
+        for line in out.splitlines():
+            assert sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in line) <= 79
+            assert text.strip() not in line or re.match(r"  [A-Z][a-z ]*: +\"|  {8,}\S", line), line
 
 
 # Yes
@@ -487,7 +502,9 @@ def test_an_envelope_is_shown_and_opened_with_the_pin_and_revoked(desk: Desk) ->
         '  Name:    "Leads"\n',
         "  Sends:   20 in all, without asking a person about each of them\n",
         "  Each:    at most 49.90 USD, with what policy allows for shipping\n",
-        "  To:      ann@acme.test\n           everybody at any domain below acme.test\n",
+        "  Total:   at most 998.00 USD, counted in the same way\n",
+        "  To:      ann@acme.test\n"
+        "           everybody at any domain below acme.test (not at acme.test itself)\n",
         "  Gifts:   itm_1\n",
         f"  Until:   the end of {day} (UTC)\n",
     ):
