@@ -64,7 +64,7 @@ def in_terminal(words: list[str], env: dict[str, str], typed: dict[str, str]) ->
     return status, shown
 
 
-async def test_a_person_sets_a_pin_and_approves_what_then_is_sent_once(
+async def test_a_person_sets_a_pin_and_approves_what_then_is_sent_once_and_a_wrong_pin_sends_nothing(
     sendoso: str, orders: Callable[[], int], tmp_path: Path
 ) -> None:
     settings = {
@@ -102,4 +102,12 @@ async def test_a_person_sets_a_pin_and_approves_what_then_is_sent_once(
 
         assert (await chat.call("create_send", **gift))["outcome"] == "sent"
         assert (await chat.call("create_send", **gift))["outcome"] == "sent"
+
+        another = {**gift, "idempotency_key": "another"}
+        question = (await chat.call("create_send", **another))["question"]
+        status, screen = await terminal("approve", question, pin="wrong horse")
+        assert status == 1, screen
+        assert "That PIN is not right. Nothing was approved, and nothing was ordered." in screen
+        assert "wrong horse" not in screen
+        assert (await chat.call("create_send", **another))["outcome"] == "approval_required"
     assert await anyio.to_thread.run_sync(orders) == before + 1
