@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-browser test-deep check format bench bench-search search-quality lock snapshots definitions setup clean
+.PHONY: demo test test-browser test-deep check format bench bench-peers bench-search search-quality lock snapshots definitions setup clean
 
 demo: $(READY)  ## a scripted assistant does the whole job on the embedded sandbox
 	@$(BIN)/sendoso-mcp demo
@@ -28,6 +28,15 @@ format: $(READY)  ## rewrites the code in the house style
 
 bench: $(READY)  ## what the guard adds to a send, beside the same send without it
 	@$(BIN)/python -m benchmarks.sends
+
+bench-peers: $(READY) .venv-peer/.ready  ## start, memory and calls beside a hello-world server and a generated one
+	@$(BIN)/python -m benchmarks.peers 2>/dev/null
+
+.venv-peer/.ready: benchmarks/peer.lock
+	@echo "Setting up .venv-peer ..."
+	@$(PYTHON) -m venv --clear .venv-peer
+	@.venv-peer/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r benchmarks/peer.lock
+	@touch $@
 
 bench-search: $(READY)  ## what a search costs at 1,000 to 100,000 gifts; see docs/performance.md
 	@$(BIN)/python -m benchmarks.search
@@ -57,4 +66,4 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 clean:
-	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf .venv .venv-peer dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
