@@ -40,7 +40,7 @@ def is_pin(pin: str, stored: str) -> bool:
         name, cost, block, parallel, salt, derived = stored.split("$")
         expected = bytes.fromhex(derived)
         found = _derived(pin, bytes.fromhex(salt), int(cost), int(block), int(parallel))
-    except (ValueError, MemoryError, OverflowError):
+    except (TypeError, ValueError, MemoryError, OverflowError):  # whatever scrypt thinks of a damaged hash
         return False
     return name == "scrypt" and hmac.compare_digest(found, expected)
 
