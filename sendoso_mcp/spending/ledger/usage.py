@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from sendoso_mcp.errors import LedgerUnavailable
 from sendoso_mcp.spending.envelope import Envelope
 from sendoso_mcp.spending.ledger import deeds
 from sendoso_mcp.spending.ledger.database import Session
@@ -27,9 +28,16 @@ _ORDERED = ", ".join(f"'{state}'" for state in sorted(ORDERED))
 
 
 def envelopes(session: Session, now: datetime) -> list[Envelope]:
-    """The envelopes that are open, the one that ends first first."""
+    """The envelopes that are open, the one that ends first first.
+
+    Raises:
+        LedgerUnavailable: one cannot be read; `verify` says more.
+    """
     found = deeds.in_force(session, deeds.ENVELOPE_OPENED, deeds.ENVELOPE_REVOKED, now)
-    return [Envelope.model_validate_json(document) for document in found]
+    try:
+        return [Envelope.model_validate_json(document) for document in found]
+    except ValueError as error:
+        raise LedgerUnavailable("an envelope in it cannot be read") from error
 
 
 def used(session: Session, buckets: Iterable[Bucket]) -> dict[str, int]:

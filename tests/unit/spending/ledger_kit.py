@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from spending_kit import quote
 from sendoso_mcp.errors import LedgerUnavailable
 from sendoso_mcp.models import Send
 from sendoso_mcp.spending.dispatch import ORDER_TAKES
+from sendoso_mcp.spending.envelope import Envelope
 from sendoso_mcp.spending.ledger import (
     CHAT_FORM,
     Approval,
@@ -66,6 +67,20 @@ def answer(
 ) -> Reserved | Past | Refusal:
     """Says yes to a question and has its order written down; `by` is the token of who will give it."""
     return ledger.reserve(for_, dispatch(by), question=question.id, approval=yes(question))
+
+
+def envelope(now: datetime, **facts: Any) -> Envelope:
+    """A yes in advance to three gifts of up to 20 USD at Acme, for a day, save for what is given."""
+    told = {
+        "name": "Leads",
+        "sends": 3,
+        "each": 20,
+        "domains": ("acme.test",),
+        "until": now + timedelta(days=1),
+        "opened_at": now,
+        "opened_by": "bob",
+    }
+    return Envelope.model_validate(told | facts)
 
 
 def order(ledger: Ledger, for_: Wish | None = None) -> Intent:

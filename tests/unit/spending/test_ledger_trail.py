@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_kit import answer, ask, confirm, dispatch, order, settle, transaction, wish
+from ledger_kit import answer, ask, confirm, dispatch, envelope, order, settle, transaction, wish
 from ledgers import ACCOUNT, Clock
 from spending_kit import budget, policy, quote
 
@@ -55,7 +55,12 @@ def fill(ledger: Ledger) -> None:
     decisions.set_pin("a hash", "ann")
     question = ask(ledger, wish(key="h"))
     decisions.approve(question.id, question.seal, rung="outside_chat", approver="bob")
-    decisions.ask_to_cancel("ann", "send_1", (("To", "Ann"),), timedelta(hours=1))
+    asked = decisions.ask_to_cancel("ann", "send_1", (("To", "Ann"),), timedelta(hours=1))
+    decisions.approve(asked.id, asked.seal, rung="outside_chat", approver="bob")
+    opened = envelope(ledger.now())
+    decisions.open_envelope(opened)
+    decisions.revoke_envelope(opened.id, "bob")
+    decisions.ask_to_cancel("ann", "send_2", (("To", "Ann"),), timedelta(hours=1))
 
 
 def test_a_trail_says_who_did_what_when_and_why(ledger: Ledger, clock: Clock) -> None:
@@ -135,6 +140,20 @@ def test_a_long_trail_is_read_in_parts(memory_ledger: Ledger) -> None:
         ("INSERT INTO buckets (key, grants, total) VALUES ('day:2030-01-01', 0, 5)", "bucket day:2030"),
         ("INSERT INTO transitions (from_state, to_state) VALUES ('cancelled', 'reserved')", "transition "),
         ("INSERT INTO states (state) VALUES ('sent_twice')", "state "),
+        ("UPDATE grants SET approver = 'eve'", "grants of "),
+        ("UPDATE grants SET quote_digest = 'other'", "grants of "),
+        ("DELETE FROM grants", "grants of "),
+        ("UPDATE cancellations SET state = 'approved' WHERE state = 'awaiting'", "deeds"),
+        ("UPDATE cancellations SET send_id = 'send_3' WHERE state = 'approved'", "deeds"),
+        ("DELETE FROM cancellations WHERE state = 'approved'", "deeds"),
+        ("UPDATE approver SET pin_hash = 'another'", "deeds"),
+        ("DELETE FROM approver", "deeds"),
+        ("UPDATE deeds SET document = '{}' WHERE what = 'envelope_opened'", "deeds"),
+        ("UPDATE deeds SET ends_at = '2099' WHERE what = 'envelope_opened'", "deeds"),
+        ("DELETE FROM deeds WHERE what = 'envelope_revoked'", "deeds"),
+        ("DELETE FROM deeds WHERE seq > 1", "deeds"),
+        ("DELETE FROM deeds", "deeds"),
+        ("UPDATE chain SET deeds_hash = ''", "deeds"),
     ],
 )
 def test_a_change_behind_the_ledger_s_back_is_found_on_every_database(
