@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sendoso_mcp.spending.envelope import Envelope
 from sendoso_mcp.spending.ledger import cancelling, granting
@@ -10,7 +12,9 @@ from sendoso_mcp.spending.ledger.book import Book
 from sendoso_mcp.spending.ledger.cancelling import Cancellation, Facts, Stage
 from sendoso_mcp.spending.ledger.granting import Granted, Opened, Try
 from sendoso_mcp.spending.ledger.ledger import Ledger
-from sendoso_mcp.spending.ledger.records import Intent, load_one
+from sendoso_mcp.spending.ledger.records import Intent, load_one, to_text
+
+T = TypeVar("T")
 
 
 class Decisions:
@@ -53,7 +57,7 @@ class Decisions:
                 granted = cancelling.decide(book, question_id, seal, Stage.APPROVED, approver)
             return granted
 
-        return self._ledger.write("approve", change)
+        return self._once("approve", question_id, approver, change, Granted.DONE)
 
     def reject(self, question_id: str, seal: str, actor: str) -> Granted:
         """A person's no, or their taking back of a yes that was not used."""
@@ -64,7 +68,7 @@ class Decisions:
                 granted = cancelling.decide(book, question_id, seal, Stage.DECLINED, actor)
             return granted
 
-        return self._ledger.write("reject", change)
+        return self._once("reject", question_id, actor, change, Granted.DONE)
 
     def end_try(self) -> None:
         """See `granting.end_try`."""
@@ -95,7 +99,11 @@ class Decisions:
 
     def revoke_envelope(self, envelope_id: str, actor: str) -> bool:
         """See `granting.revoke_envelope`."""
-        return self._ledger.write("envelope", lambda book: granting.revoke_envelope(book, envelope_id, actor))
+
+        def change(book: Book) -> bool:
+            return granting.revoke_envelope(book, envelope_id, actor)
+
+        return self._once("envelope", envelope_id, actor, change, True)
 
     def opened(self) -> list[Opened]:
         """See `granting.opened`."""
@@ -115,10 +123,38 @@ class Decisions:
             given = cancelling.decide(book, question.id, question.seal, stage, actor) is Granted.DONE
             return given and yes and cancelling.use(book, question.id, question.seal, actor)
 
-        return self._ledger.write("cancel", change)
+        return self._once("cancel", question.id, actor, change, yes)
 
     def use_cancellation(self, question: Cancellation, actor: str) -> bool:
         """See `cancelling.use`."""
-        return self._ledger.write(
-            "cancel", lambda book: cancelling.use(book, question.id, question.seal, actor)
-        )
+
+        def change(book: Book) -> bool:
+            return cancelling.use(book, question.id, question.seal, actor)
+
+        return self._once("cancel", question.id, actor, change, True)
+
+    def _once(self, what: str, subject: str, actor: str, change: Callable[[Book], T], done: T) -> T:
+        """Decides, and says `done` of a decision whose commit arrived when its answer did not.
+
+        Made again, it would be too late for a question that it closed itself.
+        """
+        tried: list[tuple[str, int, int]] = []
+
+        def once(book: Book) -> T:
+            if any(_written(book, subject, actor, before) for before in tried):
+                return done
+            ((seq, other),) = book.session.rows("SELECT seq, deeds FROM chain WHERE id = 1")
+            tried.append((to_text(book.now), seq, other))
+            return change(book)
+
+        return self._ledger.write(what, once)
+
+
+def _written(book: Book, subject: str, actor: str, before: tuple[str, int, int]) -> bool:
+    """Whether, since both chains stood there, somebody did something to this at this very moment."""
+    at, seq, other = before
+    trail = "SELECT 1 FROM audit WHERE intent_id = ? AND actor = ? AND at = ? AND seq > ?"
+    deeds = "SELECT 1 FROM deeds WHERE subject = ? AND actor = ? AND at = ? AND seq > ?"
+    return any(
+        book.session.rows(sql, subject, actor, at, after) for sql, after in ((trail, seq), (deeds, other))
+    )

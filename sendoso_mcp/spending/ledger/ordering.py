@@ -95,7 +95,7 @@ def reserve(
     refusal = _refusal(book, wish, intent, approval, verdict)
     if refusal is not None:
         return refusal
-    if question is None and intent is not None:
+    if question is None and intent is not None and approval is None:
         # A question that an earlier policy asked; this one asks nobody.
         book.move(intent, State.EXPIRED, wish.principal, reason="replaced")
         intent = None
