@@ -30,6 +30,8 @@ from sendoso_mcp.errors import LedgerUnavailable
 from sendoso_mcp.models import Send
 from sendoso_mcp.spending.ledger import (
     Approval,
+    Decisions,
+    Granted,
     Intent,
     Ledger,
     Outcome,
@@ -41,12 +43,16 @@ from sendoso_mcp.spending.ledger import (
     postgres,
     sqlite,
 )
+from sendoso_mcp.spending.verdict import Effect
 
 NOON = datetime(2027, 3, 10, 12, tzinfo=UTC)
 """When races begin, so that none sees midnight."""
 SHARED_CENTS = 7
 ASKED_CENTS = 501
 ASK_ABOVE = 500
+ENVELOPE_CENTS = 1_000
+"""The most that a gift in the envelope may cost."""
+DECISIONS = ("approve", "approve", "use", "use", "reject", "withdraw")
 
 
 @dataclass
@@ -63,6 +69,9 @@ class Job:
         each: whether there is a limit a person, so that each has to be used up.
         shared: how many keys all processes share.
         questions: the intents of the questions that all processes answer with yes.
+        approved: the questions to which a person's yes waits in the ledger, for all processes to use.
+        decided: the questions that all processes decide outside the chat, take back and use at once.
+        envelope: whether there is an envelope to be used up, in place of a limit.
         budget: the file with what the team has left; empty if that is no matter.
         patience: seconds between tries when the database is gone; None: as usual.
         turns: how many turns to take, and of how many a second, instead of gifts.
@@ -77,6 +86,9 @@ class Job:
     each: bool = False
     shared: int = 0
     questions: list[str] | None = None
+    approved: list[str] | None = None
+    decided: list[str] | None = None
+    envelope: bool = False
     budget: str = ""
     patience: list[float] | None = None
     turns: tuple[int, int] = (0, 0)
@@ -156,6 +168,19 @@ class Racer:
         for number, id_ in enumerate(self.job.questions or []):
             yes = Approval(asked_wish(number, self.job).quote.digest, "chat_form", f"process {os.getpid()}")
             self.order(asked_wish(number, self.job), keep=True, question=id_, approval=yes)
+        approved = list(enumerate(self.job.approved or []))
+        self.random.shuffle(approved)
+        for number, id_ in approved:
+            self.order(asked_wish(number, self.job), keep=True, question=id_)
+        for number, id_ in enumerate(self.job.decided or []):
+            for what in self.random.choices(DECISIONS, k=3):
+                self.decide(number, id_, what)
+        if self.job.envelope:
+            self.use_up_the_envelope()
+        if self.job.limits or self.budget is not None:
+            self.use_up_the_limit()
+
+    def use_up_the_limit(self) -> None:
         targets = [[email] for email in self.job.people] if self.job.each else [self.job.people]
         self.random.shuffle(targets)
         for emails in targets:
@@ -176,6 +201,28 @@ class Racer:
                 most = min(left, ASK_ABOVE)
             elif self.is_used_up(emails[0]):
                 return
+
+    def use_up_the_envelope(self) -> None:
+        """Wants gifts that a person would be asked about, until they are."""
+        left: int | None = None
+        while left != 0:
+            amount = self.random.randint(ASKED_CENTS, ENVELOPE_CENTS)
+            left = self.order(self.wish(self.random.choice(self.job.people), amount))
+
+    def decide(self, number: int, id_: str, what: str) -> None:
+        """Uses the yes to a question; or gives it, takes it back, or withdraws the question, and tells."""
+        if what == "use":
+            self.order(asked_wish(number, self.job), keep=True, question=id_)
+            return
+        me, seal, decisions = f"process {os.getpid()}", self.ledger.known(id_).seal, Decisions(self.ledger)
+        if what == "withdraw":
+            mine = secrets.token_hex(8)
+            done = self.ledger.expire(id_, me, mine).reason == mine
+        elif what == "approve":
+            done = decisions.approve(id_, seal, rung="outside_chat", approver=me) is Granted.DONE
+        else:
+            done = decisions.reject(id_, seal, me) is Granted.DONE
+        self.tell("decided", question=id_, what=what, done=done)
 
     def wish(self, email: str, amount: int) -> Wish:
         # Each spelling of an email is another contact.
@@ -218,6 +265,8 @@ class Racer:
             return None
         if isinstance(result, Refusal):
             lefts = [reason.headroom for reason in result.verdict.deciding if reason.headroom is not None]
+            if not lefts and result.verdict.effect is Effect.ASK and (self.job.envelope or self.job.decided):
+                return 0
             if not lefts:
                 raise AssertionError(f"refused for another reason than money: {result}")
             return int(min(left if isinstance(left, int) else left * 100 for left in lefts))
