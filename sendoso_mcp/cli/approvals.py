@@ -22,7 +22,7 @@ from sendoso_mcp.errors import BadArgument, SettingsError
 from sendoso_mcp.settings import Settings
 from sendoso_mcp.spending.approvals import Approvals
 from sendoso_mcp.spending.desk import Question, Ruling, Stand
-from sendoso_mcp.spending.ledger import Decisions, Ledger, Opened
+from sendoso_mcp.spending.ledger import Decisions, Door, Ledger, Opened
 from sendoso_mcp.spending.policy_file import read_policy
 
 _NOTHING_APPROVED = "Nothing was approved, and nothing was ordered."
@@ -78,7 +78,7 @@ class _Desk:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._desk, self._decisions = Approvals(ledger), Decisions(ledger)
+        self._desk, self._decisions = Approvals(ledger, Door.TERMINAL), Decisions(ledger, Door.TERMINAL)
         self._actor = f"approvals by {user_name() or 'a user without a name'}"
 
     def look(self, request: Request) -> int:

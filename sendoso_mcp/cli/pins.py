@@ -13,7 +13,7 @@ from sendoso_mcp.cli.output import moment
 from sendoso_mcp.errors import BadArgument
 from sendoso_mcp.spending.approvals import Approvals
 from sendoso_mcp.spending.desk import Decision, Ruling
-from sendoso_mcp.spending.ledger import Decisions, Ledger
+from sendoso_mcp.spending.ledger import Decisions, Door, Ledger
 from sendoso_mcp.spending.pin import LONGEST, SHORTEST, check_pin, hash_pin
 
 NOT_SET = "No approver's PIN is set. {unchanged} Set one first: sendoso-mcp approvals set-pin"
@@ -41,11 +41,11 @@ def typed_pin(prompt: str, *, unchanged: str) -> str:
 
 def is_right(ledger: Ledger, prompt: str, *, unchanged: str) -> bool:
     """Asks for the PIN and says what is wrong if it does not count. A wrong one delays the next try."""
-    decisions = Decisions(ledger)
+    decisions = Decisions(ledger, Door.TERMINAL)
     pin = asked_for(decisions, prompt, unchanged=unchanged)
     if not pin:
         return False
-    wrong = anyio.run(Approvals(ledger).check_pin, pin)
+    wrong = anyio.run(Approvals(ledger, Door.TERMINAL).check_pin, pin)
     if wrong is not None:
         print(refusal(wrong, ledger.now(), unchanged=unchanged))
         return False
@@ -82,7 +82,7 @@ def refusal(decision: Decision, now: datetime, *, unchanged: str) -> str:
 
 def set_pin(ledger: Ledger, actor: str) -> int:
     """Sets the PIN, after the old one if there is one; gives the exit status."""
-    decisions = Decisions(ledger)
+    decisions = Decisions(ledger, Door.TERMINAL)
     had = decisions.has_pin()
     unchanged = "The PIN was not changed." if had else "No PIN was set."
     if had and not is_right(ledger, "The PIN that is set now: ", unchanged=unchanged):

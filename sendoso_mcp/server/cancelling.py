@@ -56,7 +56,7 @@ async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
     if send.status in TOO_LATE | {SendStatus.CANCELLED} or not services.guard.policy.approval.ask_to_cancel:
         return CancelPlan(send)
     question = await services.guard.ask_to_cancel(send_id, _facts(send))
-    in_chat = question.stage is Stage.AWAITING and can_ask(ctx)
+    in_chat = question.stage is Stage.AWAITING and can_ask(ctx) and not services.sight.ignored(question.id)
     if in_chat and not (asks_in_rounds(ctx) and ctx.request_state is not None):
         services.sight.put(question.id)
     return CancelPlan(send, question=question, in_chat=in_chat)

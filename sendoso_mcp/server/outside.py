@@ -71,6 +71,7 @@ class Sight:
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
+        self._ignored: dict[str, bool] = {}
 
     def put(self, question_id: str) -> None:
         """The question is on its way to the client."""
@@ -80,6 +81,16 @@ class Sight:
             del self._since[next(iter(self._since))]
 
     def seconds(self, question_id: str) -> float:
-        """For how long the question can have been in sight; without end if it was put too long ago."""
+        """For how long the question can have been in sight; 0 if it is not known that it was put."""
         since = self._since.get(question_id)
-        return float("inf") if since is None else anyio.current_time() - since
+        return 0.0 if since is None else anyio.current_time() - since
+
+    def ignore(self, question_id: str) -> None:
+        """An answer did not count: the question is not put to the client again."""
+        self._ignored[question_id] = True
+        if len(self._ignored) > _REMEMBERED:
+            del self._ignored[next(iter(self._ignored))]
+
+    def ignored(self, question_id: str) -> bool:
+        """Whether an answer to it did not count."""
+        return question_id in self._ignored

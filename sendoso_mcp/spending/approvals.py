@@ -9,6 +9,7 @@ from sendoso_mcp.spending.desk import Decision, Question, Ruling, Stand
 from sendoso_mcp.spending.ledger import (
     Cancellation,
     Decisions,
+    Door,
     Granted,
     Intent,
     Ledger,
@@ -45,19 +46,19 @@ _ENDED = {
 class Approvals:
     """A `Desk` over a ledger."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._decisions = Decisions(ledger)
+    def __init__(self, ledger: Ledger, door: Door = Door.PAGE) -> None:
+        self.decisions = Decisions(ledger, door)
 
     async def waiting(self) -> Sequence[Question]:
         """See `Desk.waiting`."""
-        sends = await in_thread(self._decisions.waiting)
-        cancels = await in_thread(self._decisions.open_cancellations)
+        sends = await in_thread(self.decisions.waiting)
+        cancels = await in_thread(self.decisions.open_cancellations)
         found = [*(about_send(one) for one in sends), *(about_cancel(one) for one in cancels)]
         return sorted(found, key=lambda question: (question.asked_at, question.id))
 
     async def question(self, question_id: str) -> Question | None:
         """See `Desk.question`."""
-        found = await in_thread(self._decisions.question, question_id)
+        found = await in_thread(self.decisions.question, question_id)
         match found:
             case Intent():
                 return about_send(found)
@@ -71,21 +72,21 @@ class Approvals:
         wrong = await self.check_pin(pin)
         if wrong is not None:
             return wrong
-        granted = await in_thread(self._decisions.approve, question_id, seal, rung=OUTSIDE, approver=approver)
+        granted = await in_thread(self.decisions.approve, question_id, seal, rung=OUTSIDE, approver=approver)
         return Decision(_RULINGS[granted])
 
     async def reject(self, question_id: str, *, seal: str, approver: str) -> Decision:
         """See `Desk.reject`."""
-        return Decision(_RULINGS[await in_thread(self._decisions.reject, question_id, seal, approver)])
+        return Decision(_RULINGS[await in_thread(self.decisions.reject, question_id, seal, approver)])
 
     async def have_pin(self, make: Callable[[], str]) -> None:
         """Sets a PIN, by its hash, where none is set."""
-        if not await in_thread(self._decisions.has_pin):
-            await in_thread(lambda: self._decisions.set_first_pin(make(), "sandbox"))
+        if not await in_thread(self.decisions.has_pin):
+            await in_thread(lambda: self.decisions.set_first_pin(make(), "sandbox"))
 
     async def check_pin(self, pin: str) -> Decision | None:
         """None if the PIN is right. Whoever goes on with it must end the try (`Decisions`)."""
-        tried = await in_thread(self._decisions.begin_try)
+        tried = await in_thread(self.decisions.begin_try)
         if not tried.pin_hash:
             return Decision(Ruling.TOO_SOON, tried.wait) if tried.wait else Decision(Ruling.NO_PIN_SET)
         if await in_thread(is_pin, pin, tried.pin_hash):

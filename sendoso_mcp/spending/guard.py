@@ -31,7 +31,7 @@ from sendoso_mcp.spending.ledger import (
     in_thread,
 )
 from sendoso_mcp.spending.limits import SENDS, holds_for, standing_holds, usd
-from sendoso_mcp.spending.policy import Policy
+from sendoso_mcp.spending.policy import Policy, normalised_email
 from sendoso_mcp.spending.quote import Quote, SendRequest
 from sendoso_mcp.spending.verdict import Effect, Verdict
 
@@ -242,6 +242,15 @@ class Guard:
     async def cancel(self, send_id: str) -> None:
         """Cancels a send; see `Dispatcher.cancel`."""
         await self._dispatcher.cancel(send_id, self.principal)
+
+    async def recipient_made(self, email: str) -> None:
+        """Notes that the assistant is about to make a recipient: no envelope is for them.
+
+        Raises:
+            LedgerUnavailable: it cannot be noted, and then no recipient may be made.
+        """
+        person = normalised_email(email)
+        await in_thread(self._decisions.recipient_made, person, self.principal)
 
     async def ask_to_cancel(self, send_id: str, facts: Facts) -> Cancellation:
         """The open question whether a send may be cancelled; see `Decisions.ask_to_cancel`."""

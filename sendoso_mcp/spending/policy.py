@@ -39,7 +39,7 @@ def _not_a_boolean(value: object) -> object:
 
 def _domain(value: str) -> str:
     """A domain as `covers` compares it: `example.com`, or `*.example.com` for all below it."""
-    plain = _folded(value)
+    plain = value.strip()
     rest = to_ascii(plain.removeprefix("*."))
     if not _DOMAIN.fullmatch(rest):
         raise ValueError("is not a domain: write example.com, or *.example.com for all domains below it")
@@ -200,14 +200,14 @@ def version_of(document: str) -> str:
 
 
 _DOMAIN = re.compile(r"(?:(?!-)[a-z0-9-]{1,63}(?<!-)\.)*(?!-)[a-z0-9-]{1,63}(?<!-)")
-_LOCAL = re.compile(r"""[^\s@<>()\[\],:;"\\*]{1,64}""")
+_LOCAL = re.compile(r"""[^\s@<>()\[\],:;"\\*\x00-\x1f\x7f]{1,64}""")
 # Not in ISO 3166-1, and in use all the same.
 _COUNTRY_ALIASES = {"UK": "GB", "EL": "GR"}
 
 
 def covers(domains: Domains, email: str) -> bool:
     """Whether an email's domain is one of these; `*.example.com` is every domain below example.com."""
-    domain = to_ascii(_folded(email).rpartition("@")[2])
+    domain = to_ascii(_domain_part(email))
     return any(
         domain.endswith(pattern[1:]) if pattern.startswith("*.") else domain == pattern for pattern in domains
     )
@@ -215,26 +215,44 @@ def covers(domains: Domains, email: str) -> bool:
 
 def is_address(email: str) -> bool:
     """Whether this is one plain email address, and not a name with one, two of them, or a dash."""
-    local, _, domain = normalised_email(email).partition("@")
+    # All of it: what is left out when people are compared (after a `+`) is mailed to all the same.
+    local, at, rest = _folded(email).partition("@")
+    local, domain = local.strip(), to_ascii(_domain_part(email))
     # What is not ASCII can look like any other: whoever has such an address is asked about.
-    return local.isascii() and "." in domain and bool(_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain))
+    plain = bool(at) and local.isascii() and "." in domain and "@" not in rest
+    return plain and bool(_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain))
 
 
 def normalised_email(email: str) -> str:
     """The same for every spelling of one mailbox: case, and what follows a `+`, make no other person."""
-    local, _, domain = _folded(email).rpartition("@")
-    return f"{local.partition('+')[0].strip() or local}@{to_ascii(domain)}"
+    local = _folded(email).rpartition("@")[0]
+    return f"{local.partition('+')[0].strip() or local}@{to_ascii(_domain_part(email))}"
+
+
+def _domain_part(email: str) -> str:
+    """What follows the last `@`, which may be one of the wide or small ones."""
+    return re.split("[@\uff20\ufe6b]", email)[-1]
 
 
 def to_ascii(domain: str) -> str:
-    """A domain as it is written in the DNS (IDNA), without a dot at its end; unchanged where that fails."""
+    """A domain as it is written in the DNS, without a dot at its end; where it can be none, much like it."""
+    return _dns_name(domain) or _folded(domain).rstrip(".")
+
+
+def _dns_name(domain: str) -> str | None:
+    """The name that a domain has in the DNS; None if it can have none.
+
+    By IDNA 2008 (RFC 5891, UTS 46). By the rules before it straße.de was strasse.de, somebody else's.
+    """
     plain = domain.strip()
-    if not plain.isascii():
-        try:
-            plain = plain.encode("idna").decode()
-        except UnicodeError:
-            return domain
-    return plain.rstrip(".")
+    if plain.isascii():
+        return _folded(plain).rstrip(".")
+    import idna  # noqa: PLC0415 - few domains need it, and no start
+
+    try:
+        return idna.encode(plain, uts46=True).decode().casefold().rstrip(".")
+    except (idna.IDNAError, UnicodeError):
+        return None
 
 
 def country_code(text: str | None) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import anyio
 import pytest
@@ -15,6 +17,7 @@ from sendoso_mcp.sandbox import Sandbox, create_sandbox
 from sendoso_mcp.server.outside import SANDBOX_PIN
 from sendoso_mcp.spending.approvals import Approvals
 from sendoso_mcp.spending.desk import Ruling, Stand
+from sendoso_mcp.spending.envelope import Envelope
 
 pytestmark = pytest.mark.anyio
 NOBODY = None
@@ -274,6 +277,40 @@ async def test_a_cancellation_is_approved_outside_and_done_once(
         assert (await connected.call("cancel_send", send_id=send))["outcome"] == "cancelled"
         assert (await connected.call("cancel_send", send_id=send))["outcome"] == "already_cancelled"
         assert await approve(connected, asked["question"]) is Ruling.CLOSED
+
+
+async def test_a_cancellation_that_was_answered_too_fast_is_not_put_again(sandbox: Sandbox) -> None:
+    person = Person(YES)
+    async with chat(sandbox, mode="legacy", person=person, slow_reader=True, page=page) as connected:
+        send = await pending(connected)
+        for _ in range(3):
+            assert (await connected.call("cancel_send", send_id=send))["outcome"] == "approval_required"
+    assert len(person.asked) == 1
+
+
+@ERAS
+async def test_a_recipient_that_the_assistant_made_is_asked_about_in_spite_of_an_envelope(
+    sandbox: Sandbox, mode: str
+) -> None:
+    async with chat(sandbox, mode=mode, person=NOBODY, page=page) as connected:
+        made = await connected.call(
+            "create_recipient", first_name="Mal", last_name="M", email="m@acme.example"
+        )
+        now = datetime.now(UTC)
+        envelope = Envelope(
+            name="Q4",
+            sends=5,
+            each=Decimal(50),
+            domains=("acme.example", "northwindrobotics.example"),
+            until=now + timedelta(days=1),
+            opened_at=now,
+            opened_by="a test",
+        )
+        desk_of(connected).decisions.open_envelope(envelope)
+        known = await connected.call("create_send", **order(idempotency_key="a"))
+        assert known["outcome"] == "sent"
+        asked = await connected.call("create_send", recipient_id=made["recipient_id"], item_id=EGIFT)
+        assert asked["outcome"] == "approval_required"
 
 
 @ERAS

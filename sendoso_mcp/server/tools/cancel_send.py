@@ -78,10 +78,12 @@ async def cancel_send(
     if not plan.in_chat:
         return await _outside(ctx, question, "This client cannot show a person the question.")
     if services.sight.seconds(question.id) < float(services.guard.policy.approval.read_seconds):
+        services.sight.ignore(question.id)
         return await _outside(
             ctx, question, "It was answered sooner than a person can read it: that answer does not count."
         )
     if isinstance(answer, CancelledElicitation):
+        await services.guard.answer_cancellation(question, yes=False, who=approver_of(ctx))
         return _reason("declined", "person_dismissed", "The question was closed without an answer.")
     yes = isinstance(answer, AcceptedElicitation) and answer.data == CancelConfirmation(decision=CANCEL)
     if await services.guard.answer_cancellation(question, yes=yes, who=approver_of(ctx)):

@@ -45,6 +45,7 @@ async def create_recipient(
     async with services.creating:
         if known := await _with_email(services.sendoso, email):
             return Created(recipient_id=known.id, name=known.name, existed=True)
+        await services.guard.recipient_made(email)
         try:
             recipient = await services.sendoso.create_recipient(new)
         except OutcomeUnknown as error:

@@ -70,7 +70,7 @@ async def list_sends(
     every = page == 1 and status is None and start_date is None and end_date is None
     waiting = await services.guard.waiting() if every else []
     return Sends(
-        waiting=[WaitingRow.of(wish) for wish in waiting[:_MOST_WAITING]] or None,
+        waiting=[WaitingRow.of(wish) for wish in waiting[: -_MOST_WAITING - 1 : -1]] or None,
         sends=[SendRow.of(send) for send in found.items],
         total=found.total,
         next_page=page + 1 if found.has_next else None,

@@ -4,7 +4,7 @@ from sendoso_mcp.spending.ledger.audit import Break, Entry
 from sendoso_mcp.spending.ledger.book import Wish
 from sendoso_mcp.spending.ledger.cancelling import Cancellation, Facts, Stage
 from sendoso_mcp.spending.ledger.decisions import Decisions
-from sendoso_mcp.spending.ledger.granting import Granted, Opened
+from sendoso_mcp.spending.ledger.granting import Door, Granted, Opened
 from sendoso_mcp.spending.ledger.ledger import Ledger
 from sendoso_mcp.spending.ledger.ordering import (
     CHAT_FORM,
@@ -33,6 +33,7 @@ __all__ = [
     "Cancellation",
     "Decisions",
     "Dispatch",
+    "Door",
     "Entry",
     "Facts",
     "Granted",

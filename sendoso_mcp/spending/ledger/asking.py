@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sendoso_mcp.errors import BadArgument
 from sendoso_mcp.spending.ledger.book import Book, Wish
 from sendoso_mcp.spending.ledger.records import Intent, load, to_text
 from sendoso_mcp.spending.ledger.states import NOTHING_ORDERED, OPEN, State
@@ -12,6 +13,8 @@ from sendoso_mcp.spending.limits import holds_for
 from sendoso_mcp.spending.verdict import Effect, Verdict, judge
 
 _OPEN = ", ".join(f"'{state}'" for state in sorted(OPEN))
+MOST_OPEN = 50
+"""Questions that one principal can have open."""
 RENEWED_AFTER = 60.0
 """Seconds after which the same wish, made again, is a new question and the old one void."""
 
@@ -60,12 +63,23 @@ def ask(book: Book, wish: Wish, verdict: Verdict, *, answering: bool = False, in
         if same and (answering or elsewhere or waited <= RENEWED_AFTER):
             return intent
         book.move(intent, State.EXPIRED, wish.principal, reason="replaced")
+    _refuse_a_flood(book, wish)
     proposed = book.propose(
         wish,
         verdict.asks,
         expires_at=book.now + timedelta(hours=float(wish.policy.approval.answer_within_hours)),
     )
     return book.move(proposed, State.AWAITING_APPROVAL, wish.principal, detail=_reasons(verdict))
+
+
+def _refuse_a_flood(book: Book, wish: Wish) -> None:
+    """More questions than a person would read hide the one that matters."""
+    sql = f"SELECT count(*) FROM intents WHERE principal = ? AND state IN ({_OPEN})"  # noqa: S608 - literals
+    if int(book.session.rows(sql, wish.principal)[0][0]) >= MOST_OPEN:
+        raise BadArgument(
+            f"{MOST_OPEN} questions wait for a person already. Have them answered, or withdraw some with "
+            "cancel_send (list_sends shows them), before you ask for more."
+        )
 
 
 def deny(book: Book, wish: Wish, verdict: Verdict) -> Intent:

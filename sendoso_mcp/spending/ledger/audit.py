@@ -15,6 +15,7 @@ from typing import Any
 from sendoso_mcp.errors import LedgerUnavailable
 from sendoso_mcp.spending.ledger import deeds
 from sendoso_mcp.spending.ledger.database import Session
+from sendoso_mcp.spending.ledger.deeds import beginning
 from sendoso_mcp.spending.ledger.hashing import canonical, digest_of, hash_of_row
 from sendoso_mcp.spending.ledger.records import to_text, to_time
 from sendoso_mcp.spending.ledger.states import BEFORE_ORDER, NEW, TRANSITIONS, State
@@ -89,7 +90,7 @@ def append(
     """Writes down a transition (`way`: from, to) whose effects are made already; gives its place."""
     ((seq, previous),) = session.rows("SELECT seq, hash FROM chain WHERE id = 1")
     if not seq:
-        previous = _beginning(session)
+        previous = beginning(session)
     row = (
         seq + 1,
         to_text(at),
@@ -137,7 +138,8 @@ def verify(session: Session) -> tuple[int, str] | Break:
     """Recomputes the chain and compares it with every table.
 
     Returns:
-        How many rows the trail has and the hash of the last, or the first broken place. Whoever can write
+        How many rows the trail has and the hash of the last (with that of what people did besides, if they
+        did anything), or the first broken place. Whoever can write
         the ledger can also write a new trail from some row on: only a hash that was noted elsewhere shows it.
     """
     count, previous = 0, ""
@@ -150,7 +152,7 @@ def verify(session: Session) -> tuple[int, str] | Break:
         digest = hash_of_row(row[:9])
         if row[9] != digest:
             return Break(where, "its content is not what its hash was made of")
-        if count == 1 and row[8] != _beginning(session):
+        if count == 1 and row[8] != beginning(session):
             return Break("meta", "it does not name the account that the trail began with")
         if count > 1 and row[8] != previous:
             return Break(where, "it does not follow the row before it")
@@ -160,7 +162,8 @@ def verify(session: Session) -> tuple[int, str] | Break:
         return Break("audit", "it has a row that stands nowhere in it")
     if session.rows("SELECT id, seq, hash FROM chain") != [(1, count, previous)]:
         return Break("chain", f"it does not end at audit row {count}")
-    return _compare_records(session, latest) or _compare_the_rest(session) or (count, previous)
+    broken = _compare_records(session, latest) or _compare_the_rest(session)
+    return broken or (count, deeds.head(session, previous))
 
 
 def _compare_records(session: Session, latest: dict[str, str]) -> Break | None:
@@ -231,12 +234,6 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
     if "quote" in row:
         row["quote"] = digest_of(str(row["quote"]))
     return row
-
-
-def _beginning(session: Session) -> str:
-    """What the first row of the trail follows: whose sends the ledger holds."""
-    found = session.rows("SELECT value FROM meta WHERE key = 'account'")
-    return hash_of_row(tuple(found[0])) if found else ""
 
 
 def _version_of(document: object) -> str:

@@ -10,7 +10,7 @@ from sendoso_mcp.spending.envelope import Envelope
 from sendoso_mcp.spending.ledger import cancelling, granting
 from sendoso_mcp.spending.ledger.book import Book
 from sendoso_mcp.spending.ledger.cancelling import Cancellation, Facts, Stage
-from sendoso_mcp.spending.ledger.granting import Granted, Opened, Try
+from sendoso_mcp.spending.ledger.granting import Door, Granted, Opened, Try
 from sendoso_mcp.spending.ledger.ledger import Ledger
 from sendoso_mcp.spending.ledger.records import Intent, load_one, to_text
 
@@ -20,8 +20,9 @@ T = TypeVar("T")
 class Decisions:
     """Decisions in a ledger. The methods block and raise as the ledger's do."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, door: Door = Door.PAGE) -> None:
         self._ledger = ledger
+        self._door = door
 
     def now(self) -> datetime:
         """The current moment."""
@@ -45,13 +46,13 @@ class Decisions:
 
     def begin_try(self) -> Try:
         """See `granting.begin_try`."""
-        return self._ledger.write("pin", granting.begin_try)
+        return self._ledger.write("pin", lambda book: granting.begin_try(book, self._door))
 
     def approve(self, question_id: str, seal: str, *, rung: str, approver: str) -> Granted:
         """A person's yes, after their PIN was found right."""
 
         def change(book: Book) -> Granted:
-            granting.end_try(book)
+            granting.end_try(book, self._door)
             granted = granting.grant(book, question_id, seal, rung=rung, approver=approver)
             if granted is Granted.UNKNOWN:
                 granted = cancelling.decide(book, question_id, seal, Stage.APPROVED, approver)
@@ -72,7 +73,7 @@ class Decisions:
 
     def end_try(self) -> None:
         """See `granting.end_try`."""
-        self._ledger.write("pin", granting.end_try)
+        self._ledger.write("pin", lambda book: granting.end_try(book, self._door))
 
     def has_pin(self) -> bool:
         """See `granting.has_pin`."""
@@ -104,6 +105,10 @@ class Decisions:
             return granting.revoke_envelope(book, envelope_id, actor)
 
         return self._once("envelope", envelope_id, actor, change, True)
+
+    def recipient_made(self, person: str, actor: str) -> None:
+        """See `granting.recipient_made`."""
+        self._ledger.write("recipient", lambda book: granting.recipient_made(book, person, actor))
 
     def opened(self) -> list[Opened]:
         """See `granting.opened`."""

@@ -94,28 +94,39 @@ def reject(book: Book, intent_id: str, seal: str, actor: str) -> Granted:
     return Granted.DONE
 
 
-def begin_try(book: Book) -> Try:
+class Door(StrEnum):
+    """Where a PIN is tried. Each has a wait of its own: who only reaches the page cannot close the other."""
+
+    PAGE = ""
+    TERMINAL = "terminal_"
+
+
+def begin_try(book: Book, door: Door) -> Try:
     """Counts a try at the PIN before it is looked at, so that none is free when the process is killed.
 
-    Each failure doubles the wait before the next try, up to a quarter of an hour.
+    Each failure doubles the wait before the next try at the same door, up to a quarter of an hour.
     """
-    for pin_hash, failures, next_try_at in book.session.rows(
-        "SELECT pin_hash, failures, next_try_at FROM approver"
-    ):
-        left = (to_time(next_try_at) - book.now).total_seconds()
+    failures, next_try_at = f"{door}failures", f"{door}next_try_at"
+    sql = f"SELECT pin_hash, {failures}, {next_try_at} FROM approver"  # noqa: S608 - literals
+    for pin_hash, failed, at in book.session.rows(sql):
+        left = (to_time(at) - book.now).total_seconds() if at else 0.0
         if left > 0:
             return Try(wait=left)
-        wait = min(_WAIT * 2 ** min(int(failures), 20), _LONGEST_WAIT)
+        wait = min(_WAIT * 2 ** min(int(failed), 20), _LONGEST_WAIT)
         book.session.execute(
-            "UPDATE approver SET failures = failures + 1, next_try_at = ?", to_text(book.now + wait)
+            f"UPDATE approver SET {failures} = {failures} + 1, {next_try_at} = ?",  # noqa: S608 - literals
+            to_text(book.now + wait),
         )
         return Try(str(pin_hash), wait.total_seconds())
     return Try()
 
 
-def end_try(book: Book) -> None:
-    """Forgets the failures: the PIN was right."""
-    book.session.execute("UPDATE approver SET failures = 0, next_try_at = ?", to_text(book.now))
+def end_try(book: Book, door: Door) -> None:
+    """Forgets the failures at a door: the PIN was right."""
+    book.session.execute(
+        f"UPDATE approver SET {door}failures = 0, {door}next_try_at = ?",  # noqa: S608 - literals
+        to_text(book.now),
+    )
 
 
 def has_pin(book: Book) -> bool:
@@ -128,7 +139,7 @@ def set_pin(book: Book, pin_hash: str, actor: str) -> None:
     book.session.execute(
         "INSERT INTO approver (id, pin_hash, failures, next_try_at) VALUES (1, ?, 0, ?) "
         "ON CONFLICT (id) DO UPDATE SET pin_hash = excluded.pin_hash, failures = 0, "
-        "next_try_at = excluded.next_try_at",
+        "next_try_at = excluded.next_try_at, terminal_failures = 0, terminal_next_try_at = ''",
         pin_hash,
         to_text(book.now),
     )
@@ -148,6 +159,18 @@ def open_envelope(book: Book, envelope: Envelope) -> None:
         document=envelope.document,
         ends_at=envelope.until,
     )
+
+
+def recipient_made(book: Book, person: str, actor: str) -> None:
+    """Notes, before it is done, that an assistant makes a recipient: no envelope is for them. Idempotent.
+
+    Args:
+        book: the open transaction.
+        person: their `person_key`.
+        actor: who asks for it.
+    """
+    if not deeds.was_done(book.session, deeds.RECIPIENT_MADE, person):
+        deeds.record(book.session, book.now, actor, deeds.RECIPIENT_MADE, subject=person)
 
 
 def revoke_envelope(book: Book, envelope_id: str, actor: str) -> bool:

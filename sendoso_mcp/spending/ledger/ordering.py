@@ -101,7 +101,7 @@ def reserve(
         intent = None
     if intent is None:
         intent = book.propose(wish, verdict.asks, expires_at=book.now)
-    if verdict.in_envelope and verdict.effect is Effect.ALLOW and known.envelope is not None:
+    if approval is None and verdict.in_envelope and known.envelope is not None:
         opened = known.envelope
         approval = Approval(quote.digest, ENVELOPE, f"envelope {opened.id}, opened by {opened.opened_by}")
         holds = (*holds, envelope_hold(opened))
@@ -157,6 +157,9 @@ def _refusal(
         and verdict.asks <= intent.asks
         and not (verdict.outside_chat and approval.rung == CHAT_FORM)
     )
+    if covered and intent is not None and intent.reason and approval.rung == CHAT_FORM:
+        # Another answer in the chat did not count: the question is a person's outside it by now.
+        return Refusal(verdict)
     if covered:
         return None
     if intent is not None:

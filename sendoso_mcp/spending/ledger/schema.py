@@ -181,7 +181,9 @@ CREATE TABLE approver (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   pin_hash TEXT NOT NULL,
   failures BIGINT NOT NULL CHECK (failures >= 0),
-  next_try_at TEXT NOT NULL
+  next_try_at TEXT NOT NULL,
+  terminal_failures BIGINT NOT NULL DEFAULT 0 CHECK (terminal_failures >= 0),
+  terminal_next_try_at TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE cancellations (
   id TEXT PRIMARY KEY,

@@ -75,6 +75,9 @@ def used(session: Session, buckets: Iterable[Bucket]) -> dict[str, int]:
 def usage(session: Session, quote: Quote, policy: Policy, buckets: Iterable[Bucket], now: datetime) -> Usage:
     """What a verdict has to know of the ledger."""
     opened = [envelope for envelope in envelopes(session, now) if envelope.admits(quote, policy, now)]
+    if opened and deeds.was_done(session, deeds.RECIPIENT_MADE, person_key(quote.order.recipient)):
+        # Name and address are the assistant's own words, and nobody would see them.
+        opened = []
     known = used(session, [*buckets, *(envelope_hold(envelope).bucket for envelope in opened)])
     left = [one for one in opened if known[envelope_hold(one).bucket.key] < one.sends]
     recipient = quote.order.recipient

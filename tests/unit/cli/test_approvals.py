@@ -14,7 +14,7 @@ import pytest
 
 from cli.cli_kit import Books, Run, run
 from sendoso_mcp.spending.envelope import Envelope
-from sendoso_mcp.spending.ledger import Cancellation, Decisions, Intent, State
+from sendoso_mcp.spending.ledger import Cancellation, Decisions, Door, Intent, State
 from sendoso_mcp.spending.pin import hash_pin, is_pin
 
 KEY = "sdso_live_0123456789abcdef"
@@ -30,7 +30,7 @@ class Desk:
 
     def __init__(self, url: str, capsys: Capture) -> None:
         self.books = Books(Path(), now=datetime.now(UTC).replace(microsecond=0), address=url)
-        self.decisions = Decisions(self.books.ledger)
+        self.decisions = Decisions(self.books.ledger, Door.TERMINAL)
         self.typed: list[str] = []
         self.asked: list[str] = []
         self.meanwhile: Callable[[], object] = lambda: None

@@ -8,12 +8,23 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from ledger_kit import answer, ask, confirm, dispatch, order, settle, wish
+from ledger_kit import answer, ask, confirm, dispatch, settle, transaction, wish
 from ledgers import ACCOUNT, Clock
 from spending_kit import budget, item, policy, quote, recipient
 
 from sendoso_mcp.spending.envelope import Envelope
-from sendoso_mcp.spending.ledger import ENVELOPE, Decisions, Ledger, Past, Refusal, Reserved, State, Wish
+from sendoso_mcp.spending.ledger import (
+    ENVELOPE,
+    Break,
+    Decisions,
+    Ledger,
+    Past,
+    Refusal,
+    Reserved,
+    State,
+    Wish,
+)
+from sendoso_mcp.spending.policy import normalised_email
 
 RICH = budget(10_000)
 
@@ -114,11 +125,40 @@ def test_a_limit_holds_inside_an_envelope_and_policy_can_forbid_it(ledger: Ledge
 def test_what_else_a_person_has_to_know_is_asked_about_in_spite_of_an_envelope(ledger: Ledger) -> None:
     """Without a key, a second gift for the same person may be a mistake."""
     envelope = opened(ledger)
-    order(ledger, mug("a"))
+    assert isinstance(send(ledger, mug("a")), Reserved)
     assert isinstance(send(ledger, wish(quote(left=RICH))), Refusal)
     question = ask(ledger, wish(quote(left=RICH)))
     assert isinstance(answer(ledger, wish(quote(left=RICH)), question), Reserved)
     assert left_in(ledger, envelope) == 1, "only the keyed one, which was in it"
+
+
+def test_a_person_who_says_yes_to_this_gift_uses_no_place(ledger: Ledger) -> None:
+    question = ask(ledger, mug("a"))
+    envelope = opened(ledger)
+    assert isinstance(answer(ledger, mug("a"), question), Reserved)
+    assert left_in(ledger, envelope) == envelope.sends
+
+
+def test_no_envelope_is_for_somebody_whom_the_assistant_made(ledger: Ledger) -> None:
+    """Their name and address are its own words: an address with a tag is the same mailbox, sent elsewhere."""
+    opened(ledger)
+    Decisions(ledger).recipient_made(normalised_email("Ann+1@acme.test"), "ann")
+    Decisions(ledger).recipient_made(normalised_email("ann@acme.test"), "ann")
+    assert isinstance(send(ledger, mug("a")), Refusal)
+    assert not isinstance(ledger.verify(), Break)
+
+
+def test_an_envelope_that_nobody_opened_is_found(ledger: Ledger) -> None:
+    opened(ledger)
+    assert isinstance(send(ledger, mug("a")), Reserved)
+    before = ledger.verify()
+    assert not isinstance(before, Break)
+    with transaction(ledger) as session:
+        session.execute("DELETE FROM deeds")
+        session.execute("UPDATE chain SET deeds = 0, deeds_hash = ''")
+    found = ledger.verify()
+    assert isinstance(found, Break)
+    assert found.what.startswith("nobody opened envelope:")
 
 
 def test_an_envelope_ends_with_its_time_or_when_it_is_closed(ledger: Ledger, clock: Clock) -> None:

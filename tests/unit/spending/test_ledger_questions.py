@@ -12,7 +12,7 @@ from spending_kit import REQUEST, budget, item, policy, quote, recipient
 
 from sendoso_mcp.errors import BadArgument
 from sendoso_mcp.spending.ledger import Ledger, Past, Refusal, Reserved, State, Wish
-from sendoso_mcp.spending.ledger.asking import RENEWED_AFTER
+from sendoso_mcp.spending.ledger.asking import MOST_OPEN, RENEWED_AFTER
 
 DAY_OF_HOURS = 24 * 3600.0
 """Seconds: policy's answer_within_hours."""
@@ -28,6 +28,16 @@ def test_a_question_is_the_same_until_it_is_answered(ledger: Ledger, clock: Cloc
     assert (asked.principal, asked.key, asked.person) == ("ann", key, "ann@acme.test")
     assert asked.quote.order == wish().quote.order
     assert asked.quote_digest == asked.quote.digest == wish().quote.digest
+
+
+def test_nobody_has_more_questions_open_than_a_person_would_read(ledger: Ledger) -> None:
+    question, *_ = [ask(ledger, wish(key=str(number))) for number in range(MOST_OPEN)]
+    with pytest.raises(BadArgument, match="50 questions wait"):
+        ask(ledger, wish(key="one more"))
+    assert ask(ledger, wish(key="1")).state is State.AWAITING_APPROVAL
+    assert ask(ledger, wish(key="k", principal="bob")).state is State.AWAITING_APPROVAL
+    ledger.expire(question.id, "ann", "withdrawn")
+    assert ask(ledger, wish(key="one more")).state is State.AWAITING_APPROVAL
 
 
 @KEYS

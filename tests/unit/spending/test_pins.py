@@ -13,7 +13,7 @@ from ledgers import ACCOUNT, Clock
 from sendoso_mcp.spending import pin as pins
 from sendoso_mcp.spending.approvals import Approvals
 from sendoso_mcp.spending.desk import Decision, Ruling
-from sendoso_mcp.spending.ledger import Break, Decisions, Ledger, State
+from sendoso_mcp.spending.ledger import Break, Decisions, Door, Ledger, State
 from sendoso_mcp.spending.ledger.granting import Try
 from sendoso_mcp.spending.pin import check_pin, hash_pin, is_pin
 
@@ -235,6 +235,18 @@ async def test_the_right_pin_for_what_is_closed_ends_the_tries_too(
         told = await desk.approve("nothing", seal="", pin=PIN, approver="bob")
         assert told == Decision(Ruling.UNKNOWN)
     assert rows(ledger, "SELECT failures FROM approver") == [(0,)]
+
+
+def test_who_only_reaches_the_page_cannot_close_the_terminal(ledger: Ledger) -> None:
+    page, terminal = Decisions(ledger), Decisions(ledger, Door.TERMINAL)
+    page.set_pin(HASH, "ann")
+    assert page.begin_try().pin_hash == HASH
+    assert page.begin_try().wait > 0
+    assert terminal.begin_try() == Try(HASH, 1.0)
+    assert terminal.begin_try().wait > 0
+    terminal.end_try()
+    assert page.begin_try().wait > 0, "the page's own wait goes on"
+    assert terminal.begin_try().pin_hash == HASH
 
 
 @pytest.mark.anyio

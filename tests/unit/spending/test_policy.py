@@ -420,3 +420,27 @@ def test_the_version_follows_from_the_document() -> None:
     written = json.loads(some.document)
     assert written["limits"]["per_send"] == "49.50"
     assert written["rules"][0]["name"] == "staff"
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "ann+@evil.example,x@acme.test",
+        "ann+ <evil@evil.example>, x@acme.test",
+        "ann+a@evil.example@acme.test",
+        "ann+b c;evil@evil.example@acme.test",
+        "ann+(evil.example)@acme.test",
+    ],
+)
+def test_what_follows_a_plus_is_part_of_the_address(email: str) -> None:
+    assert not is_address(email)
+
+
+def test_a_domain_of_other_letters_is_the_one_that_the_dns_has_today() -> None:
+    """By the rules before IDNA 2008 ß was ss, and the money went to whoever has the other domain."""
+    assert not covers(("strasse.de",), "eve@stra\xdfe.de")
+    assert covers(("xn--strae-oqa.de",), "eve@stra\xdfe.de")
+    assert normalised_email("eve@STRA\xdfE.de") == "eve@xn--strae-oqa.de"
+    assert policy(recipients={"allow_domains": ["stra\xdfe.de"]}).recipients.allow_domains == (
+        "xn--strae-oqa.de",
+    )
