@@ -15,6 +15,8 @@ FREE = {"denied", "expired", "not_sent", "rejected"}
 """No gift, for certain: the key may be used again."""
 OPEN = {"dispatching", "unknown", "needs_review"}
 """Ordered, or perhaps ordered, and not known what came of it: the money is held, however long it takes."""
+ASKED = {"awaiting_approval", "approved"}
+"""A question, and nothing ordered: it waits for an answer, or the yes from outside the chat to be used."""
 QUESTION_LASTS = timedelta(hours=24)
 QUESTION_IS_RENEWED_AFTER = timedelta(seconds=60)
 MAY_STILL_BE_GIVEN = timedelta(seconds=30)
@@ -278,7 +280,7 @@ class Model:
             (
                 gift
                 for gift in self.gifts
-                if gift.state == "awaiting_approval" and gift.wish.key is None
+                if gift.state in ASKED and gift.wish.key is None
                 if (gift.wish.who, gift.wish.arguments) == (wish.who, wish.arguments)
             ),
             None,
@@ -289,16 +291,19 @@ class Model:
     ) -> Gift:
         self.under_key(wish)
         for gift in self.gifts:
-            if gift.state == "awaiting_approval" and now >= gift.ends_at:
+            if gift.state in ASKED and now >= gift.ends_at:
                 gift.state = "expired"
         found = self.standing(wish)
         if found is not None and found.state not in FREE:
-            if found.state != "awaiting_approval":
+            if found.state not in ASKED:
                 return found
             unchanged = (
                 found.wish.facts == wish.facts and found.rules == rules and found.asks == asks_of(reasons)
             )
-            if unchanged and (answering or now - found.asked_at <= QUESTION_IS_RENEWED_AFTER):
+            # What waits for a person elsewhere is not asked anew while they look at it.
+            elsewhere = found.state == "approved" or "outside_chat_required" in {one.code for one in reasons}
+            recent = now - found.asked_at <= QUESTION_IS_RENEWED_AFTER
+            if unchanged and (answering or elsewhere or recent):
                 return found
             found.state = "expired"
         return self._write("awaiting_approval", wish, rules, reasons, now, now + QUESTION_LASTS)
@@ -307,7 +312,7 @@ class Model:
         found = self.standing(wish)
         if found is None or found.state in FREE:
             return self._write("denied", wish, rules, reasons, now, now)
-        if found.state == "awaiting_approval":
+        if found.state in ASKED:
             found.state = "denied"
         return found
 
@@ -315,12 +320,19 @@ class Model:
         if gift.state == "expired" and gift.wish.key is not None:
             # Whoever says no does not mean the old question only.
             gift = self.under_key(gift.wish) or gift
-        if gift.state == "awaiting_approval":
+        if gift.state in ASKED:
             gift.state = "declined"
         return gift
 
+    def decide(self, gift: Gift, now: datetime, *, yes: bool) -> bool:
+        """A person's yes or no outside the chat, or their taking back of a yes; whether it counts."""
+        counts = now < gift.ends_at and gift.state in ({"awaiting_approval"} if yes else ASKED)
+        if counts:
+            gift.state = "approved" if yes else "declined"
+        return counts
+
     def dismiss(self, gift: Gift) -> Gift:
-        if gift.state == "awaiting_approval":
+        if gift.state in ASKED:
             gift.state = "expired"
         return gift
 
@@ -349,8 +361,10 @@ class Model:
             found = self.under_key(wish)
             if found is not None and found.state in FREE:
                 found = None
-        if found is not None and found.state != "awaiting_approval":
+        if found is not None and found.state not in ASKED:
             return Told("past", found)
+        if found is not None and found.state == "approved" and yes_to is None:
+            yes_to, in_chat = found.wish.facts, False
         reasons = self.judge(wish, rules, reading, now)
         effects = {reason.effect for reason in reasons}
         if "deny" in effects:
@@ -374,7 +388,7 @@ class Model:
             if not fits:
                 found.state = "expired"
                 return Told("refused", None, reasons, stale=True)
-        if question is None and found is not None:
+        if question is None and found is not None and yes_to is None:
             found.state = "expired"
             found = None
         limits = tuple(self.limits(wish, rules, reading, now))

@@ -25,12 +25,23 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from deep.ledger_model import OPEN, Conflict, Gift, Model, Person, Reading, Reason, Rules, Wish
+from deep.ledger_model import ASKED, OPEN, Conflict, Gift, Model, Person, Reading, Reason, Rules, Wish
 from deep.wishes import dispatch_of, policy_of, usd, wish_of
 from sendoso_mcp.errors import BadArgument
 from sendoso_mcp.models import Send
 from sendoso_mcp.spending import ledger as real
-from sendoso_mcp.spending.ledger import Approval, Intent, Ledger, Outcome, Past, Refusal, Reserved, State
+from sendoso_mcp.spending.ledger import (
+    Approval,
+    Decisions,
+    Granted,
+    Intent,
+    Ledger,
+    Outcome,
+    Past,
+    Refusal,
+    Reserved,
+    State,
+)
 from sendoso_mcp.spending.ledger.records import load
 from sendoso_mcp.spending.limits import TEAM, Bucket, day_bucket, hour_bucket, month_bucket
 from sendoso_mcp.spending.policy import Policy
@@ -69,6 +80,7 @@ class Tally:
 
     steps: int = 0
     orders: int = 0
+    decisions: int = 0
     differences: int = 0
     duplicates: int = 0
     overspends: int = 0
@@ -239,9 +251,10 @@ class LedgerBesideItsModel(RuleBasedStateMachine):
                 ),
                 f"gift {gift.number}",
             )
-            if gift.state not in OPEN | {"awaiting_approval", "confirmed"}:
+            if gift.state not in OPEN | ASKED | {"confirmed"}:
                 self.same(intent, self.ended.setdefault(intent.id, intent), "what had ended")
         self.holds_are_whole(ledger)
+        self.yeses_are_those_that_wait(ledger)
         self.buckets_are_the_same(ledger)
         self.nothing_is_twice_or_lost()
         wish, reading, wished = self.a_wish(data, keyed=data.draw(st.booleans()))
@@ -260,6 +273,11 @@ class LedgerBesideItsModel(RuleBasedStateMachine):
             sorted((self.ids[gift.number], 5, gift.weighs, gift.weighs) for gift in ordered),
             "the money in the holds",
         )
+
+    def yeses_are_those_that_wait(self, ledger: Ledger) -> None:
+        rows = ledger.read(lambda book: book.session.rows("SELECT intent_id FROM grants"))
+        waiting = [self.ids[gift.number] for gift in self.some("approved")]
+        self.same(sorted(id_ for (id_,) in rows), sorted(waiting), "the yeses that wait")
 
     def buckets_are_the_same(self, ledger: Ledger) -> None:
         days = {at.date(): at for _, at in self.model.ordered()} | {self.now.date(): self.now}
@@ -357,9 +375,16 @@ class LedgerBesideItsModel(RuleBasedStateMachine):
                 lambda: self.model.ask(wish, self.terms, reasons, self.now, answering=answering),
                 lambda: ledger.ask(wished, verdict, answering=answering),
             )
-            if question is not None and data.draw(st.sampled_from((True, True, False)), "answered at once"):
+            how = data.draw(st.sampled_from(("in chat", "in chat", "outside", "later")), "answered")
+            if question is not None and how == "in chat":
                 answered = {"question": question, "shown": question}
                 self.order(data, ledger, wish, reading, wished, **answered, in_chat=False)
+            elif question is not None and how == "outside":
+                self.decide(data, question, yes=True)
+                again = data.draw(st.sampled_from(("not yet", "by its number", "without")), "calls again")
+                if again != "not yet":
+                    number = question if again == "by its number" else None
+                    self.order(data, ledger, wish, reading, wished, question=number)
         self.after(data)
 
     def both(self, model: Callable[[], Gift], ledger: Callable[[], Intent]) -> Gift | None:
@@ -375,7 +400,7 @@ class LedgerBesideItsModel(RuleBasedStateMachine):
     @precondition(lambda self: self.model.gifts)
     def a_person_says_yes(self, data: st.DataObject, in_chat: bool) -> None:
         """To what they were asked about, which may cost something else by now; or the yes goes astray."""
-        questions = self.some("awaiting_approval")
+        questions = self.some(*ASKED)
         if questions and data.draw(st.sampled_from((True, True, True, False)), "to the question"):
             question = shown = wished = data.draw(st.sampled_from(questions))
         else:
@@ -391,16 +416,50 @@ class LedgerBesideItsModel(RuleBasedStateMachine):
         self.after(data)
 
     @rule(data=st.data(), no=st.booleans())
-    @precondition(lambda self: self.some("awaiting_approval", "expired"))
+    @precondition(lambda self: self.some(*ASKED, "expired"))
     def a_person_says_no_or_nothing(self, data: st.DataObject, no: bool) -> None:
         """Mostly to an open question; a no to one that was replaced is for the one in its place."""
-        some = self.some("awaiting_approval") * 4 + self.some("expired") * 2 + self.model.gifts
+        some = self.some(*ASKED) * 4 + self.some("expired") * 2 + self.model.gifts
         gift, ledger = data.draw(st.sampled_from(some)), data.draw(self.any_process)
         id_ = self.ids[gift.number]
         if no:
             self.same_gift(ledger.decline(id_, "person"), self.model.decline(gift))
         else:
             self.same_gift(ledger.expire(id_, "person", "dismissed"), self.model.dismiss(gift))
+        self.after(data)
+
+    @rule(data=st.data(), yes=st.sampled_from((True, True, False)))
+    @precondition(lambda self: self.some(*ASKED))
+    def a_person_decides_outside_the_chat(self, data: st.DataObject, yes: bool) -> None:
+        """Mostly about an open question; and about what was shown, or about something else by now."""
+        self.decide(data, data.draw(st.sampled_from(self.some(*ASKED) * 4 + self.model.gifts)), yes=yes)
+        self.after(data)
+
+    def decide(self, data: st.DataObject, gift: Gift, *, yes: bool) -> None:
+        decisions, id_ = Decisions(data.draw(self.any_process)), self.ids[gift.number]
+        known = decisions.question(id_)
+        assert isinstance(known, Intent)
+        other = data.draw(st.sampled_from((False,) * 6 + (True,)), "other facts")
+        seal = "other" if other else known.seal
+        told = (
+            decisions.approve(id_, seal, rung="outside_chat", approver="person")
+            if yes
+            else decisions.reject(id_, seal, "person")
+        )
+        if other:
+            self.same(told in (Granted.CHANGED, Granted.CLOSED), True, "a decision about other facts")
+            return
+        counts = self.model.decide(gift, self.now, yes=yes)
+        self.same(told, Granted.DONE if counts else Granted.CLOSED, "a decision outside the chat")
+        self.tally.decisions += counts
+
+    @rule(data=st.data(), numbered=st.sampled_from((True, True, True, False)))
+    @precondition(lambda self: self.some("approved"))
+    def the_assistant_calls_again(self, data: st.DataObject, numbered: bool) -> None:
+        """After a yes outside the chat, which may be void by now; without its number a key finds it."""
+        gift = data.draw(st.sampled_from(self.some("approved")))
+        wishes = self.as_wished(gift.wish, data)
+        self.order(data, data.draw(self.any_process), *wishes, question=gift if numbered else None)
         self.after(data)
 
     # Orders
@@ -645,6 +704,7 @@ def test_the_ledger_does_what_its_model_does(
         figure(
             f"ledger against its model: {sqlite.steps:,} steps on SQLite, {postgresql.steps:,} on PostgreSQL,"
             f" {sqlite.orders + postgresql.orders:,} orders,"
+            f" {sqlite.decisions + postgresql.decisions:,} decisions outside the chat,"
             f" {sqlite.differences + postgresql.differences} differences,"
             f" {sqlite.duplicates + postgresql.duplicates} duplicates,"
             f" {sqlite.overspends + postgresql.overspends} overspends, {sqlite.lost + postgresql.lost} lost"
