@@ -25,7 +25,7 @@ from sendoso_mcp.spending.desk import Ruling
 from sendoso_mcp.spending.policy import Policy
 
 pytestmark = pytest.mark.anyio
-EACH = deep(5, 110)
+EACH = deep(3, 110)
 """Payloads a field."""
 CHEAP, PARCEL = "item_coffeehouse_egift_card_10", ItemType.PHYSICAL
 HOME = PostalAddress("1 Main St", "Flat 2", "Portland", "OR", "97209", "US")

@@ -21,8 +21,8 @@ from sendoso_mcp.server.outside import SANDBOX_PIN
 from sendoso_mcp.spending.desk import Ruling
 
 pytestmark = pytest.mark.anyio
-ONE_BY_ONE = deep(60, 1_000)
-AT_ONCE = deep(20, 100)
+ONE_BY_ONE = deep(20, 1_000)
+AT_ONCE = deep(8, 100)
 MODES = pytest.mark.parametrize("mode", ["auto", "legacy"] if DEEP else ["auto"])
 KEYS = pytest.mark.parametrize("key", [{}, {"idempotency_key": "k"}], ids=["no key", "key"])
 FOREIGN = "refused as another server's"

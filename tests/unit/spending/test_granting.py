@@ -38,6 +38,12 @@ FACTS = (("To", "Ann Lee"), ("Gift", "Mug"))
 
 
 @pytest.fixture
+def ledger_url() -> str:
+    """In memory: what each database does with these rules is in test_ledger_grants.py and its neighbours."""
+    return "sqlite://"
+
+
+@pytest.fixture
 def decisions(ledger: Ledger) -> Decisions:
     return Decisions(ledger)
 
