@@ -225,7 +225,9 @@ def test_nothing_is_sent_from_an_envelope_that_was_closed(new_url: Callable[[int
 
         race.run(0, (State.CONFIRMED,), close)
         assert race.late == 0
-        assert PLACES // 3 <= race.kept < PLACES
+        # How many slip in before the closing has its turn is up to the machine.
+        assert PLACES // 3 <= race.kept <= PLACES
+        assert race.revoked.is_set()
         assert Decisions(race.ledgers[0]).opened() == []
         race.whole()
 
