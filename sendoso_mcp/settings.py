@@ -13,7 +13,21 @@ from urllib.parse import quote, urlsplit
 from sendoso_mcp.errors import SettingsError
 
 DEFAULT_BASE_URL = "https://app.sendoso.com/api/v2"
+VARIABLES = (
+    "SENDOSO_API_KEY",
+    "SENDOSO_BASE_URL",
+    "SENDOSO_POLICY_FILE",
+    "SENDOSO_LEDGER_URL",
+    "SENDOSO_READ_ONLY",
+    "SENDOSO_LOG_LEVEL",
+    "SENDOSO_LOG_FORMAT",
+)
+"""Every variable that is read."""
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+LogFormat = Literal["text", "json"]
+# What a client passes on for a setting of a bundle that was left empty:
+# https://github.com/modelcontextprotocol/mcpb/pull/252
+_UNFILLED = re.compile(r"\$\{user_config\.\w+\}")
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 
 
@@ -33,6 +47,7 @@ class Settings:
     """Where what was spent is written down; None: see `ledger`. It may hold a password."""
     read_only: bool = False
     log_level: LogLevel = "INFO"
+    log_format: LogFormat = "text"
 
     @property
     def sandbox(self) -> bool:
@@ -90,29 +105,39 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: a variable has a value that cannot be meant.
     """
-    level = environ.get("SENDOSO_LOG_LEVEL", "").strip().upper() or "INFO"
+    environ = {name: _filled(environ.get(name, "")) for name in VARIABLES}
+    level = environ["SENDOSO_LOG_LEVEL"].upper() or "INFO"
     if level not in get_args(LogLevel):
         raise SettingsError(f"SENDOSO_LOG_LEVEL must be one of {', '.join(get_args(LogLevel))}.")
-    api_key = environ.get("SENDOSO_API_KEY", "").strip() or None
-    base_url = environ.get("SENDOSO_BASE_URL", "").strip()
+    log_format = environ["SENDOSO_LOG_FORMAT"].lower() or "text"
+    if log_format not in get_args(LogFormat):
+        raise SettingsError(f"SENDOSO_LOG_FORMAT must be one of {', '.join(get_args(LogFormat))}.")
+    api_key = environ["SENDOSO_API_KEY"] or None
+    base_url = environ["SENDOSO_BASE_URL"]
     if base_url and api_key is None:
         raise SettingsError(
             "SENDOSO_BASE_URL is set without SENDOSO_API_KEY. Set the key as well, "
             "or remove both to use the embedded sandbox."
         )
-    policy_file = environ.get("SENDOSO_POLICY_FILE", "").strip()
+    policy_file = environ["SENDOSO_POLICY_FILE"]
     return Settings(
         api_key=api_key,
         base_url=(base_url or DEFAULT_BASE_URL).rstrip("/"),
         policy_file=Path(policy_file).expanduser() if policy_file else None,
-        ledger_url=environ.get("SENDOSO_LEDGER_URL", "").strip() or None,
+        ledger_url=environ["SENDOSO_LEDGER_URL"] or None,
         read_only=_flag(environ, "SENDOSO_READ_ONLY"),
         log_level=cast(LogLevel, level),
+        log_format=cast(LogFormat, log_format),
     )
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:
-    value = environ.get(name, "").strip().lower()
+    value = environ[name].lower()
     if value not in _TRUE | _FALSE:
         raise SettingsError(f"{name} must be true or false.")
     return value in _TRUE
+
+
+def _filled(text: str) -> str:
+    value = text.strip()
+    return "" if _UNFILLED.fullmatch(value) else value

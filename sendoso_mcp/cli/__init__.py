@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from sendoso_mcp import __version__
 from sendoso_mcp.cli.approvals_parser import add_approvals, request_of
+from sendoso_mcp.cli.install.command import add_install
 from sendoso_mcp.errors import SendosoError
 from sendoso_mcp.settings import Settings, read_settings
 
@@ -41,7 +42,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Corporate gifting through Sendoso for AI assistants. Without a command: serve.",
         epilog="Settings come from the environment: SENDOSO_API_KEY, SENDOSO_BASE_URL, SENDOSO_POLICY_FILE "
         "(what may be spent), SENDOSO_LEDGER_URL (where it is written down), SENDOSO_READ_ONLY, "
-        "SENDOSO_LOG_LEVEL. Without a key the embedded sandbox is used and nothing is really sent.",
+        "SENDOSO_LOG_LEVEL, SENDOSO_LOG_FORMAT. Without a key the embedded sandbox is used and nothing is "
+        "really sent.",
     )
     parser.add_argument("--version", action="version", version=f"sendoso-mcp {__version__}")
     commands = parser.add_subparsers(metavar="command", required=True)
@@ -85,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.set_defaults(run=_doctor)
 
+    add_install(commands)
     _add_audit(commands.add_parser("audit", help="show or verify what was asked for, approved and ordered"))
     _add_review(
         commands.add_parser("review", help="settle orders of which it is not known what came of them")

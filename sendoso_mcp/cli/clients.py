@@ -44,6 +44,8 @@ class ConfigFile:
     """Whether the file also holds servers for single projects, under `projects`."""
     instead_reads: str = ""
     """Another file, as a person reads its path, that the installed client reads in place of this one."""
+    project: bool = False
+    """Whether it belongs to the project in the working directory, and so perhaps to a team."""
 
     @property
     def label(self) -> str:
@@ -94,15 +96,16 @@ def config_files(
 
     settings = _settings_directory(environ, home, platform)
     code = settings / "Code" / "User" / "mcp.json"
-    claude, cursor = home / ".claude.json", home / ".cursor" / "mcp.json"
+    claude = Path(environ.get("CLAUDE_CONFIG_DIR") or home) / ".claude.json"
+    cursor = home / ".cursor" / "mcp.json"
     files = [
         *_claude_desktop(environ, settings, home, platform, shown),
         ConfigFile("Claude Code", claude, shown(claude), terminal=True, per_project=True),
-        ConfigFile("Claude Code", *here(".mcp.json"), terminal=True),
+        ConfigFile("Claude Code", *here(".mcp.json"), terminal=True, project=True),
         ConfigFile("Cursor", cursor, shown(cursor)),
-        ConfigFile("Cursor", *here(".cursor", "mcp.json")),
+        ConfigFile("Cursor", *here(".cursor", "mcp.json"), project=True),
         ConfigFile("VS Code", code, shown(code), key="servers", comments=True),
-        ConfigFile("VS Code", *here(".vscode", "mcp.json"), key="servers", comments=True),
+        ConfigFile("VS Code", *here(".vscode", "mcp.json"), key="servers", comments=True, project=True),
     ]
     # In the home directory Cursor's two places are one file.
     return tuple({file.path: file for file in reversed(files)}.values())[::-1]
@@ -126,9 +129,22 @@ def read_servers(file: ConfigFile, *, cwd: Path) -> tuple[Server, ...] | None:
         raise SettingsError(
             f"{file.label} cannot be read ({type(error).__name__}). Check what it is and who may read it."
         ) from None
-    content = _parse(file, text)
+    content = parse(file, text)
+    found = [*servers_in(content.get(file.key))]
+    if file.per_project:
+        found += _project_servers(content.get("projects"), cwd)
+    return tuple(found)
+
+
+def parse(file: ConfigFile, text: str) -> Mapping[str, Any]:
+    """What a config file's text (without a byte order mark) says.
+
+    Raises:
+        SettingsError: it is not what the client expects. The message quotes nothing from inside the file.
+    """
+    content = _json(file, text)
     other = "mcpServers" if file.key == "servers" else "servers"
-    if any(server.ours for server in _servers(content.get(other))):
+    if any(server.ours for server in servers_in(content.get(other))):
         raise SettingsError(
             f'{file.label} has sendoso-mcp under "{other}", which {file.client} does not read. '
             f'Move it under "{file.key}".'
@@ -137,10 +153,7 @@ def read_servers(file: ConfigFile, *, cwd: Path) -> tuple[Server, ...] | None:
         raise SettingsError(
             f'{file.label}: "{file.key}" is not an object. It maps the name of each server to its command.'
         )
-    found = [*_servers(content.get(file.key))]
-    if file.per_project:
-        found += _project_servers(content.get("projects"), cwd)
-    return tuple(found)
+    return content
 
 
 def find_program(server: Server, *, environ: Mapping[str, str], cwd: Path) -> str | None:
@@ -193,7 +206,7 @@ def _claude_desktop(
     yield ConfigFile("Claude Desktop", documented, shown(documented), instead_reads=instead)
 
 
-def _parse(file: ConfigFile, text: str) -> Mapping[str, Any]:
+def _json(file: ConfigFile, text: str) -> Mapping[str, Any]:
     if file.comments:
         text = _COMMENT.sub(_keep_lines, text)
         text = _TRAILING_COMMA.sub(lambda match: match[1] or " ", text)
@@ -221,7 +234,8 @@ def _keep_lines(match: re.Match[str]) -> str:
     return match[1] or " " + "\n" * match[0].count("\n")
 
 
-def _servers(entries: Any) -> Iterator[Server]:
+def servers_in(entries: Any) -> Iterator[Server]:
+    """The servers that an object of a config file names; nothing where it is no object."""
     for name, entry in entries.items() if isinstance(entries, dict) else ():
         if isinstance(entry, dict):
             command, args, env = entry.get("command"), entry.get("args"), entry.get("env")
@@ -239,4 +253,4 @@ def _project_servers(projects: Any, cwd: Path) -> Iterator[Server]:
     around = {directory.as_posix() for directory in (cwd, *cwd.parents)}
     for directory, project in projects.items() if isinstance(projects, dict) else ():
         if directory.replace("\\", "/") in around and isinstance(project, dict):
-            yield from _servers(project.get("mcpServers"))
+            yield from servers_in(project.get("mcpServers"))
