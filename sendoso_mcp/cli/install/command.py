@@ -75,8 +75,9 @@ def _variable(text: str) -> tuple[str, str]:
         raise argparse.ArgumentTypeError(
             f"{name} has a password in it: put that into a file, such as ~/.pgpass"
         )
-    if name.startswith("SENDOSO_") and name not in VARIABLES:
-        raise argparse.ArgumentTypeError(f"{name} is no setting; they are {', '.join(VARIABLES)}")
+    known = [each.name for each in VARIABLES]
+    if name.startswith("SENDOSO_") and name not in known:
+        raise argparse.ArgumentTypeError(f"{name} is no setting; they are {', '.join(known)}")
     return name, value
 
 
