@@ -6,11 +6,22 @@ The rest of the house uses the `Sendoso` port and the nouns of `sendoso_mcp.mode
 from __future__ import annotations
 
 import sendoso_mcp.api.httpx_alone  # noqa: F401 - before anything here imports httpx
-from sendoso_mcp.api.http import LOOPBACK, ASGIApp, HttpClient, Pace, Timing, check_credentials
-from sendoso_mcp.api.port import Ability, Sendoso
+from sendoso_mcp.api.credentials import LOOPBACK, check_credentials
+from sendoso_mcp.api.http import ASGIApp, HttpClient, Pace, Timing
+from sendoso_mcp.api.port import Ability, Sendoso, Standing
 from sendoso_mcp.api.v2 import SendosoV2
 
-__all__ = ["LOOPBACK", "ASGIApp", "Ability", "Pace", "Sendoso", "Timing", "check_credentials", "connect"]
+__all__ = [
+    "LOOPBACK",
+    "ASGIApp",
+    "Ability",
+    "Pace",
+    "Sendoso",
+    "Standing",
+    "Timing",
+    "check_credentials",
+    "connect",
+]
 
 
 def connect(

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from sendoso_mcp.api.port import Standing
 from sendoso_mcp.errors import (
     ApiError,
     BudgetExceeded,
@@ -159,3 +160,9 @@ def retry_after(response: httpx.Response) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def standing_of(response: httpx.Response) -> Standing:
+    """What an answer says of Sendoso as a whole."""
+    status = response.status_code
+    return "refused" if status == 401 else "unreachable" if status >= 500 else "ok"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -15,11 +14,12 @@ import anyio
 import httpx
 
 from sendoso_mcp import __version__
-from sendoso_mcp.api.answers import Json, error_of, read, retry_after, said_besides
+from sendoso_mcp.api.answers import Json, error_of, read, retry_after, said_besides, standing_of
+from sendoso_mcp.api.credentials import check_credentials
+from sendoso_mcp.api.port import Standing
 from sendoso_mcp.errors import (
     ApiError,
     BadArgument,
-    BadCredentials,
     ConnectionLost,
     NotConnected,
     SettingsError,
@@ -38,8 +38,6 @@ MAX_BODY = 8 * 1024 * 1024
 
 _ATTEMPTS = 3
 _RETRIED = frozenset({429, 502, 503, 504})
-_KEY = re.compile(r"[\x21-\x7e]{8,512}")
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 # Connection errors. Time-outs while reading are not here: a slow answer is not made faster by asking twice.
 _BROKEN = (httpx.NetworkError, httpx.ConnectTimeout, httpx.RemoteProtocolError)
 # Raised before any byte of the request can have left: the only transport errors that prove "not sent".
@@ -92,41 +90,6 @@ async def _body(response: httpx.Response) -> bytes:
     return bytes(content)
 
 
-def check_credentials(base_url: str, api_key: str) -> None:
-    """Checks what can be known of the two without asking Sendoso.
-
-    Raises:
-        BadCredentials: the key has spaces, control or non-ASCII characters, is too short or a placeholder;
-            the address is not an https URL (http is allowed on loopback only, since it shows the key).
-    """
-    if not _KEY.fullmatch(api_key) or "YOUR_" in api_key.upper():
-        raise BadCredentials(
-            "SENDOSO_API_KEY does not look like an API key (8 to 512 printable characters, no spaces). "
-            "Copy it again from Sendoso: Settings > API Keys, and restart the server."
-        )
-    try:
-        url = httpx.URL(base_url)
-        host = url.host
-    except (httpx.InvalidURL, ValueError):  # the latter for a host that is no international name
-        url, host = httpx.URL(""), ""
-    # "@": a name or password in the address would end up in messages.
-    if (
-        url.scheme not in ("http", "https")
-        or not url.host
-        or re.search(r"[@?#\s]", base_url)
-        or (url.port or 0) > 65_535
-    ):
-        raise BadCredentials(
-            "SENDOSO_BASE_URL is not the address of an API. It looks like https://app.sendoso.com/api/v2; "
-            "correct it and restart the server."
-        )
-    if url.scheme == "http" and host not in LOOPBACK:
-        raise BadCredentials(
-            "SENDOSO_BASE_URL must start with https:// so that the API key stays secret on the way "
-            "(http:// is accepted for this machine only)."
-        )
-
-
 class _NoCookies(CookieJar):
     """The API knows no cookies. What one answer set would go into every later request, however much it is."""
 
@@ -150,6 +113,7 @@ class HttpClient:
         self._timing = timing
         self._pace = pace
         self._client: httpx.AsyncClient | None = None
+        self.standing: Standing = "unknown"
 
     async def get(self, path: str, params: Mapping[str, Any], *, what: str | None = None) -> Json:
         """A read, tried up to three times; parameters that are None are left out.
@@ -261,9 +225,13 @@ class HttpClient:
             raise BadArgument("An argument holds text that cannot be sent, such as half an emoji.") from None
         try:
             response = await client.send(request, stream=True)
+        except httpx.RequestError:
+            self.standing = "unreachable"
+            raise
         except (httpx.InvalidURL, ValueError):
             # httpx reads where a redirect leads even if it does not follow, and trips over some addresses.
             raise UnreadableAnswer("a redirect") from None
+        self.standing = standing_of(response)
         try:
             return response, await _body(response)
         except UnreadableAnswer:

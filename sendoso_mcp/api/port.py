@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sendoso_mcp.models import (
     GroupBy,
@@ -19,6 +19,10 @@ from sendoso_mcp.models import (
     SendStatus,
     TeamBudget,
 )
+
+Standing = Literal["unknown", "ok", "refused", "unreachable"]
+"""What the last request says of Sendoso: nothing was asked yet; it answered; it refused the key (401); it did
+not answer, or only with a fault of its own."""
 
 
 class Ability(StrEnum):
@@ -39,6 +43,10 @@ class Sendoso(Protocol):
     @property
     def abilities(self) -> frozenset[Ability]:
         """What this dialect can do."""
+
+    @property
+    def standing(self) -> Standing:
+        """What is known of Sendoso without asking it."""
 
     async def list_inventory(
         self, *, type: ItemType | None = None, page: int = 1, per_page: int = 100

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from sendoso_mcp.api.answers import Json
 from sendoso_mcp.api.http import HttpClient
-from sendoso_mcp.api.port import Ability
+from sendoso_mcp.api.port import Ability, Standing
 from sendoso_mcp.errors import BadArgument, Conflict, ServerFault, UnreadableAnswer
 from sendoso_mcp.fields import check_id
 from sendoso_mcp.models import (
@@ -41,6 +41,11 @@ class SendosoV2:
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
+
+    @property
+    def standing(self) -> Standing:
+        """See `Sendoso.standing`."""
+        return self._http.standing
 
     async def list_inventory(
         self, *, type: ItemType | None = None, page: int = 1, per_page: int = 100

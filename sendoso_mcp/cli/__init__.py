@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import re
 import sys
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 from sendoso_mcp import __version__
 from sendoso_mcp.cli.approvals_parser import add_approvals, request_of
 from sendoso_mcp.cli.install.command import add_install
+from sendoso_mcp.cli.logs import set_up
 from sendoso_mcp.errors import SendosoError
 from sendoso_mcp.settings import Settings, read_settings
 
@@ -216,7 +216,7 @@ def _demo(_: argparse.Namespace) -> int:
 def _sandbox(arguments: argparse.Namespace) -> int:
     from sendoso_mcp.cli.serve import serve_sandbox  # noqa: PLC0415 - see _serve
 
-    _log("INFO")
+    set_up("INFO")
     return serve_sandbox(arguments.host, arguments.port, items=arguments.items, seed=arguments.seed)
 
 
@@ -266,16 +266,5 @@ def _approvals(arguments: argparse.Namespace) -> int:
 def _settings(*, quiet: bool = False) -> Settings:
     """The environment; `quiet` leaves the log to what a person at a terminal has to know."""
     settings = read_settings(os.environ)
-    _log("WARNING" if quiet and settings.log_level == "INFO" else settings.log_level)
+    set_up("WARNING" if quiet and settings.log_level == "INFO" else settings.log_level, settings.log_format)
     return settings
-
-
-def _log(level: str) -> None:
-    """Logs to stderr: under stdio, stdout belongs to the protocol."""
-    logging.basicConfig(
-        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    if level != "DEBUG":
-        # The libraries log requests and tool errors at INFO, with names, emails and addresses in them.
-        for library in ("mcp", "httpx", "uvicorn"):
-            logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLevelName(level)))

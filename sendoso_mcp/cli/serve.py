@@ -11,6 +11,7 @@ import anyio
 from mcp.server.mcpserver import MCPServer
 
 from sendoso_mcp.api import ASGIApp
+from sendoso_mcp.cli.health import health
 from sendoso_mcp.cli.http import listen, one_answer, serve_http, transport_security, url_of
 from sendoso_mcp.cli.stdio import serve_stdio
 from sendoso_mcp.cli.stopping import Stopper, stop_on_signal
@@ -130,4 +131,10 @@ async def _serve_http(services: Services, options: Options, stopper: Stopper) ->
         page = create_page(
             services.outside.desk, allowed_hosts=security.allowed_hosts, sandbox=services.sandbox
         )
-        await serve_http(beside(app, page), listener, options.host, stopper)
+        async with health(
+            services.guard.ledger_works,
+            services.sendoso,
+            sandbox=services.sandbox,
+            allowed_hosts=security.allowed_hosts,
+        ) as beside_health:
+            await serve_http(beside_health(beside(app, page)), listener, options.host, stopper)

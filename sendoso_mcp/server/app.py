@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
-from collections.abc import AsyncIterator, Collection, Iterable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from mcp import MCPError
@@ -16,6 +18,7 @@ from mcp_types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequ
 from pydantic import AnyUrl, ValidationError
 
 from sendoso_mcp import __version__
+from sendoso_mcp.calls import new_call
 from sendoso_mcp.errors import SendosoError, SettingsError, Unsettled
 from sendoso_mcp.hygiene import clean, clean_line
 from sendoso_mcp.server.answers import finish, with_note
@@ -25,6 +28,8 @@ from sendoso_mcp.server.prompts import add_prompts
 from sendoso_mcp.server.resources import add_resources
 from sendoso_mcp.server.services import Services
 from sendoso_mcp.server.tools import TOOLS, ToolSpec
+
+log = logging.getLogger(__name__)
 
 # "Input should be", "String should have": the sentence is about the argument that is named before it.
 _PYDANTIC = re.compile(r"^(?:\w+ )?should ")
@@ -98,12 +103,27 @@ class _GiftServer(MCPServer[Services]):
         Raises:
             ToolError: with one clear text for the model.
         """
+        with new_call(), self._logged(name):
+            try:
+                self._check_names(name, arguments)
+                result = await super().call_tool(name, arguments, context)
+            except (ToolError, MCPError) as error:
+                raise _told(self._explain(name, error), error) from error.__cause__
+            return self._finish(result) if isinstance(result, CallToolResult) else result
+
+    @contextmanager
+    def _logged(self, name: str) -> Iterator[None]:
+        """Logs that a tool was called, how that ended and how long it took; never with what."""
+        known = name if name in self._specs else "a tool that is not there"
+        started, ended = time.perf_counter(), "cancelled"
         try:
-            self._check_names(name, arguments)
-            result = await super().call_tool(name, arguments, context)
-        except (ToolError, MCPError) as error:
-            raise _told(self._explain(name, error), error) from error.__cause__
-        return self._finish(result) if isinstance(result, CallToolResult) else result
+            yield
+            ended = "answered"
+        except Exception:
+            ended = "failed"
+            raise
+        finally:
+            log.info("%s: %s after %.0f ms", known, ended, (time.perf_counter() - started) * 1000)
 
     async def get_prompt(
         self,

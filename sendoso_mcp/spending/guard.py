@@ -168,6 +168,10 @@ class Guard:
         """How far the ledger has come."""
         return await in_thread(self._ledger.position)
 
+    async def ledger_works(self) -> bool:
+        """Whether an order could be written down now; raises `LedgerUnavailable` if nothing can be read."""
+        return await in_thread(self._ledger.writable)
+
     async def recover(self) -> None:
         """Settles what earlier processes left behind."""
         await self._dispatcher.recover()

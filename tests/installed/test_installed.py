@@ -78,8 +78,8 @@ async def test_the_wheel_in_an_environment_of_its_own(wheel: Path, tmp_path: Pat
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert served.stderr is not None
     try:
-        assert served.stderr is not None
         url = next(found[0] for line in served.stderr if (found := re.search(r"http://[\d.:]+", line)))
         # Read on, or the server would wait for room in the pipe.
         reader = threading.Thread(target=served.stderr.read)

@@ -20,6 +20,7 @@ RULES = {
     "models": {"fields"},
     "settings": {"errors"},
     "web": set(),
+    "calls": set(),
     "api": BASE,
     "spending": BASE,
     "spending.desk": set(),
@@ -32,7 +33,7 @@ RULES = {
     "spending.guard": BASE | {"api", "spending", "spending.ledger", "spending.dispatch"},
     "server": BASE
     | {"api", "spending", "spending.ledger", "spending.dispatch", "spending.guard"}
-    | {"catalog", "server.outside", "server.services", "spending.approvals", "spending.desk"},
+    | {"calls", "catalog", "server.outside", "server.services", "spending.approvals", "spending.desk"},
     "server.outside": BASE | {"spending", "spending.approvals"},
     "server.services": BASE
     | {"server.outside", "spending.approvals"}
@@ -40,7 +41,7 @@ RULES = {
     "sandbox": {"fields", "models"},
     "page": BASE | {"spending.desk", "web"},
     "cli": BASE
-    | {"api", "page", "server", "server.services", "settings", "sandbox", "web"}
+    | {"api", "calls", "page", "server", "server.services", "settings", "sandbox", "web"}
     | {"spending", "spending.ledger", "spending.pace", "spending.recovery"}
     | {"spending.approvals", "spending.desk"},
 }
@@ -51,7 +52,7 @@ OUTSIDE = {
     "sqlite3": {"spending.ledger", "catalog"},
     "psycopg": {"spending.ledger"},
     "uvicorn": {"web"},
-    "starlette": {"page", "sandbox"},
+    "starlette": {"cli", "page", "sandbox"},
     "rich": {"cli"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -13,7 +13,7 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup
 from spending_kit import budget, item, recipient
 
-from sendoso_mcp.api import Ability
+from sendoso_mcp.api import Ability, Standing
 from sendoso_mcp.errors import NotFound
 from sendoso_mcp.models import (
     GroupBy,
@@ -72,6 +72,7 @@ class MemorySendoso:
     """
 
     abilities = frozenset(Ability)
+    standing: Standing = "ok"
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.now = now
