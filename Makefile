@@ -59,7 +59,10 @@ lock: $(READY)  ## rewrites requirements.lock: newest versions that fit pyprojec
 	@$(BIN)/uv pip compile --group build --constraint requirements.lock --universal \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements-build.lock
 
-.PHONY: bundle check-bundle check-image papers image test-install
+.PHONY: wheel bundle check-bundle check-image papers image test-install
+wheel: $(READY)  ## the package as a file that pip, pipx and uv install: dist/*.whl
+	@$(BIN)/python -m hatchling build -t wheel
+
 bundle: $(READY)  ## the bundle for Claude Desktop: dist/sendoso-mcp.mcpb
 	@$(BIN)/python -m delivery.bundle
 

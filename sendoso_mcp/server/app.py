@@ -59,6 +59,9 @@ def build_server(
         and (spec.read_only or not read_only)
         and (spec.needs is None or spec.needs in services.sendoso.abilities)
     ]
+    left_out = [spec.name for spec in TOOLS if read_only and spec.name in (only or ()) and not spec.read_only]
+    if left_out:
+        log.warning("read-only: %s left out, although --tools names it", ", ".join(left_out))
     if not specs:
         raise SettingsError("No tool is left: --tools names none that is offered.")
 

@@ -136,6 +136,17 @@ async def test_an_unknown_tool_in_a_choice_is_refused() -> None:
             build_server(services, only=["buy_everything"])
         with pytest.raises(SettingsError, match="No tool is left"):
             build_server(services, only=["create_send"], read_only=True)
+        with pytest.raises(SettingsError, match=r"no tool Get_Budget, create_sends\. The tools are: search_"):
+            build_server(services, only=["get_budget", "Get_Budget", "create_sends"])
+        with pytest.raises(SettingsError, match="No tool is left"):
+            build_server(services, only=[])
+
+
+async def test_a_tool_that_is_named_and_left_out_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    async with chat(create_sandbox(), only=("get_budget", "cancel_send"), read_only=True) as connected:
+        assert [tool.name for tool in (await connected.client.list_tools()).tools] == ["get_budget"]
+        assert "cancel_send" not in (connected.client.instructions or "")
+    assert "read-only: cancel_send left out" in caplog.text
 
 
 async def test_an_unknown_tool_is_an_error_and_no_crash() -> None:

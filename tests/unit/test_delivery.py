@@ -162,6 +162,35 @@ def test_the_image_is_built_in_two_stages_and_runs_as_nobody_special() -> None:
         assert (ROOT / name).exists()
 
 
+WORKFLOW = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+
+
+def test_the_workflow_does_what_the_ci_script_does_with_actions_of_a_fixed_commit() -> None:
+    uses = re.findall(r"^\s*-?\s*uses: (.*)$", WORKFLOW, re.MULTILINE)
+    assert uses
+    assert [each for each in uses if not re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v[\d.]+", each)] == []
+    assert len(set(uses)) == len({each.partition("@")[0] for each in uses})
+    assert "run: .ci/run" in WORKFLOW
+    assert re.search(r"^permissions:\n  contents: read$", WORKFLOW, re.MULTILINE)
+    # Nobody else's words become a part of a script.
+    assert not re.search(r"run:.*\$\{\{", WORKFLOW)
+    oldest = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert f'python: ["{oldest.removeprefix(">=")}",' in WORKFLOW
+
+
+PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
+def test_papers_name_files_and_commands_that_are_there(paper: Path) -> None:
+    text = paper.read_text(encoding="utf-8")
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    assert [link for link in links if link and not (paper.parent / link).exists()] == []
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    code = set(re.findall(r"`make ([a-z -]+)`", text))
+    assert {word for words in code for word in words.split()} <= targets
+
+
 def test_the_images_command_is_one_that_the_command_line_knows() -> None:
     from sendoso_mcp.cli import command_line
 
