@@ -125,21 +125,27 @@ def _configuration() -> Iterator[str]:
         "",
         "Exit status: 0 done, 1 failed, 2 not usable as asked, 130 ended by Ctrl-C.",
     )
-    parser = command_line()
-    (commands,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
-    about = {each.dest: each.help for each in commands._choices_actions}
-    for name, command in commands.choices.items():
-        yield from (
-            "",
-            f"### sendoso-mcp {name}",
-            "",
-            f"{_sentence(about[name] or '')} {command.description or ''}".strip(),
-        )
-        options = [each for each in command._actions if each.dest != "help"]
-        if options:
-            yield from ("", "| option | meaning |", "|---|---|")
-        for option in options:
-            yield f"| {_option(option)} | {_cell(_meaning(option))} |"
+    yield from _commands(command_line(), "sendoso-mcp", "###")
+
+
+def _commands(parser: argparse.ArgumentParser, before: str, heading: str) -> Iterator[str]:
+    """Every command of a parser, and those under it."""
+    for group in (each for each in parser._actions if isinstance(each, argparse._SubParsersAction)):
+        about = {each.dest: each.help or "" for each in group._choices_actions}
+        for name, command in group.choices.items():
+            # The help says it in a line, the description at length; where they agree, once.
+            words = [_sentence(about[name]), command.description or ""]
+            yield from ("", f"{heading} {before} {name}", "", " ".join(dict.fromkeys(filter(None, words))))
+            options = [
+                each
+                for each in command._actions
+                if each.dest != "help" and not isinstance(each, argparse._SubParsersAction)
+            ]
+            if options:
+                yield from ("", "| option | meaning |", "|---|---|")
+            for option in options:
+                yield f"| {_option(option)} | {_cell(_meaning(option))} |"
+            yield from _commands(command, f"{before} {name}", f"{heading}#")
 
 
 def _option(option: argparse.Action) -> str:
@@ -153,7 +159,7 @@ def _option(option: argparse.Action) -> str:
 
 
 def _meaning(option: argparse.Action) -> str:
-    return (option.help or "which client").replace("%%", "%")
+    return (option.help or "").replace("%%", "%")
 
 
 def _sentence(text: str) -> str:

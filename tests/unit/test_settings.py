@@ -5,16 +5,17 @@ from pathlib import Path
 import pytest
 
 from sendoso_mcp.errors import SettingsError
-from sendoso_mcp.settings import DEFAULT_BASE_URL, Settings, read_settings
+from sendoso_mcp.settings import DEFAULT_BASE_URL, VARIABLES, Settings, read_settings
 
 KEY = "key-0123456789abcdef-secret"
-VARIABLES = (
+NAMES = (
     "SENDOSO_API_KEY",
     "SENDOSO_BASE_URL",
     "SENDOSO_POLICY_FILE",
     "SENDOSO_LEDGER_URL",
     "SENDOSO_READ_ONLY",
     "SENDOSO_LOG_LEVEL",
+    "SENDOSO_LOG_FORMAT",
 )
 
 
@@ -40,9 +41,25 @@ def test_without_any_variable_the_sandbox_stands_in() -> None:
 
 
 @pytest.mark.parametrize("empty", ["", " ", "\t\n"])
-@pytest.mark.parametrize("name", VARIABLES)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_empty_variable_counts_as_absent(name: str, empty: str) -> None:
     assert read_settings({name: empty}) == read_settings({})
+
+
+def test_every_variable_that_is_read_is_described() -> None:
+    assert tuple(each.name for each in VARIABLES) == NAMES
+
+
+def test_a_setting_that_a_client_did_not_fill_in_counts_as_absent() -> None:
+    assert read_settings(dict.fromkeys(NAMES, "${user_config.anything}")) == read_settings({})
+    # Another client's variable is not taken for nothing: it would be the sandbox that answers.
+    assert read_settings({"SENDOSO_API_KEY": "${SENDOSO_API_KEY}"}).api_key == "${SENDOSO_API_KEY}"
+
+
+@pytest.mark.parametrize(("value", "form"), [("json", "json"), (" JSON ", "json"), ("Text", "text")])
+def test_the_form_of_the_log_is_read(value: str, form: str) -> None:
+    assert read_settings({"SENDOSO_LOG_FORMAT": value}).log_format == form
+    assert "one of text, json" in refuses(SENDOSO_LOG_FORMAT="xml")
 
 
 def test_variables_of_others_are_not_read() -> None:

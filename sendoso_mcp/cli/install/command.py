@@ -46,7 +46,7 @@ def add_install(commands: Any) -> None:
 
 
 def _where(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("client", choices=CLIENT_NAMES)
+    parser.add_argument("client", choices=CLIENT_NAMES, help="whose config")
     parser.add_argument(
         "--project", action="store_true", help="the config of the project in this directory, not your own"
     )
