@@ -30,16 +30,17 @@ def read(path: Path, label: str) -> bytes | None:
         ) from None
 
 
-def write(path: Path, label: str, *, old: bytes | None, new: bytes) -> Path | None:
+def write(path: Path, label: str, *, old: bytes | None, new: bytes, private: bool = True) -> Path | None:
     """Puts `new` where `old` is, and gives the path of the backup; None where there was no file.
 
-    A link is followed, and what it leads to keeps its mode and owner. A new file is for this user alone.
+    A link is followed, and what it leads to keeps its mode and owner.
 
     Args:
         path: the file.
         label: how a message names it.
         old: what was read from it; it is not touched if it has changed since.
         new: what it shall hold.
+        private: whether a new file is for this user alone, as one that may hold a key.
 
     Raises:
         SettingsError: it is read-only, has changed meanwhile, or cannot be written; it is as it was.
@@ -50,7 +51,7 @@ def write(path: Path, label: str, *, old: bytes | None, new: bytes) -> Path | No
         real = path.resolve()
         if old is None:
             real.parent.mkdir(parents=True, exist_ok=True)
-            mode, owner = 0o600, None
+            mode, owner = 0o600 if private else 0o644, None
         else:
             there = real.stat()
             mode, owner = stat.S_IMODE(there.st_mode), (there.st_uid, there.st_gid)

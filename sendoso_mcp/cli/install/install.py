@@ -90,6 +90,8 @@ def install(request: Request, around: Surroundings) -> int:
     if config.old is None:
         tell(f"There was no such file, so it was made. If {client.name} is elsewhere, it will not see it.")
     _tell_backup(backup, tell)
+    if request.project:
+        tell("The command in it is a path on this computer: colleagues who get the file need their own.")
     if client.doubtful and _has_comments(text):
         tell(f"The file has comments or trailing commas, which {client.name} may not accept.")
     if KEY in env and not env[KEY].startswith("${") and files.others_can_read(config.file.path):
@@ -240,7 +242,8 @@ def _save(config: _Config, text: str, expected: Mapping[str, Any]) -> Path | Non
             "A path or value has bytes in it that are no text, so no config file can hold it. "
             "Nothing was changed."
         ) from None
-    return files.write(config.file.path, config.file.label, old=config.old, new=new)
+    file = config.file
+    return files.write(file.path, file.label, old=config.old, new=new, private=not file.project)
 
 
 def _show(config: _Config, name: str, shown: Mapping[str, Any], around: Surroundings) -> None:

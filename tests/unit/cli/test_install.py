@@ -236,6 +236,9 @@ def test_a_file_of_a_project_never_gets_the_key(
     text = (desk.cwd / file).read_text()
     assert KEY not in text
     assert stands_for_it in text
+    assert "a path on this computer" in desk.said
+    if os.name == "posix":
+        assert stat.S_IMODE((desk.cwd / file).stat().st_mode) == 0o644
     assert not desk.file(client).exists()
 
 
