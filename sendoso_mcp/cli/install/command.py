@@ -12,7 +12,7 @@ from typing import Any
 from sendoso_mcp.settings import VARIABLES
 
 CLIENT_NAMES = ("claude-desktop", "claude-code", "cursor", "vscode")
-_PASSWORD = re.compile(r"\w+://[^/@]*:[^/@]*@")
+_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|[?&]password=", re.IGNORECASE)
 
 
 def add_install(commands: Any) -> None:
@@ -71,7 +71,7 @@ def _variable(text: str) -> tuple[str, str]:
     # Neither may end up in a shell's history, nor in the list of processes. What was typed is not repeated.
     if name == "SENDOSO_API_KEY":
         raise argparse.ArgumentTypeError("is not for the API key: set SENDOSO_API_KEY, or be asked for it")
-    if _PASSWORD.match(value):
+    if _PASSWORD.search(value):
         raise argparse.ArgumentTypeError(
             f"{name} has a password in it: put that into a file, such as ~/.pgpass"
         )

@@ -473,6 +473,7 @@ def test_comments_in_cursors_file_stay_and_a_doubt_is_said(desk: Desk) -> None:
     [
         ["--env", f"SENDOSO_API_KEY={KEY}"],
         ["--env", f"SENDOSO_LEDGER_URL=postgresql://me:{KEY}@db/gifts"],
+        ["--env", f"SENDOSO_LEDGER_URL=postgresql://me@db/gifts?password={KEY}"],
         ["--env", "SENDOSO_POLICY=policy.toml"],
         ["--env", KEY],
         ["--name", "a b"],
