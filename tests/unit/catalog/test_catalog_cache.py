@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import anyio
 import pytest
 from catalog_kit import Clock, Make, Shelf, gift, gifts, ids, items, nothing, settled
 
-from sendoso_mcp.catalog import CacheFile, Filters
+from sendoso_mcp.api import Sendoso
+from sendoso_mcp.catalog import CacheFile, Catalog, Filters
 from sendoso_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -30,9 +32,9 @@ def path(tmp_path: Path) -> Path:
 
 async def filled(catalog_of: Make, path: Path, shelf: Shelf, clock: Callable[[], float] = time.time) -> None:
     """Leaves a cache behind, as a process that read everything."""
-    catalog = catalog_of(shelf, clock, cache=partial(CacheFile, path))
-    await items(catalog)
-    await (await catalog._open()).keep()
+    # Left when the catalogue has written by itself: else that could come after what a test does to the file.
+    async with anyio.create_task_group() as tasks:
+        await items(Catalog(cast(Sendoso, shelf), tasks, now=clock, cache=partial(CacheFile, path)))
     shelf.pages.clear()
 
 
