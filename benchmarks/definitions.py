@@ -14,8 +14,8 @@ LIMIT = 6_000
 def measure() -> Iterator[tuple[str, int, int]]:
     """For each tool: its name, its definition's characters, and its output schema's."""
     for spec in TOOLS:
-        tool = spec.build()
-        definition = len(tool.name) + len(tool.description) + _length(tool.parameters)
+        tool = spec.definition()
+        definition = len(tool.name) + len(tool.description or "") + _length(tool.input_schema)
         yield tool.name, definition, _length(tool.output_schema)
 
 

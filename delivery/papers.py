@@ -65,9 +65,9 @@ def _tools() -> Iterator[str]:
 
 
 def _tool(spec: ToolSpec) -> Iterator[str]:
-    tool = spec.build()
+    tool = spec.definition()
     yield from ("", f"## {spec.name}", "", f"{spec.title}. {spec.description}")
-    schema = tool.parameters
+    schema = tool.input_schema
     if schema["properties"]:
         yield from ("", "| argument | type | what it is |", "|---|---|---|")
         for name, value in schema["properties"].items():

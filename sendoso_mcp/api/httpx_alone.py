@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+from sendoso_mcp.absent import absent
 
-_COMMAND_LINE = "httpx._main"
-
-if "httpx" not in sys.modules:
-    # httpx bears that: without the extra `httpx[cli]` it is not there either.
-    sys.modules[_COMMAND_LINE] = None  # type: ignore[assignment]
-    try:
-        import httpx  # noqa: F401 - for whoever imports it next
-    finally:
-        del sys.modules[_COMMAND_LINE]
+# httpx bears that: without the extra `httpx[cli]` it is not there either.
+with absent("httpx._main"):
+    import httpx  # noqa: F401 - for whoever imports it next

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from sendoso_mcp import __version__
 from sendoso_mcp.cli.approvals_parser import add_approvals, request_of
+from sendoso_mcp.cli.collecting import start_without_collecting
 from sendoso_mcp.cli.install.command import add_install
 from sendoso_mcp.cli.logs import set_up
 from sendoso_mcp.errors import SendosoError
@@ -189,22 +190,23 @@ def _number(text: str, least: int, most: int) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from sendoso_mcp.cli.serve import Options, serve  # noqa: PLC0415 - a command pays for its own imports
+    with start_without_collecting():
+        from sendoso_mcp.cli.serve import Options, serve  # noqa: PLC0415 - a command pays for its own imports
 
-    settings = _settings()
-    names = [name.strip() for name in arguments.tools.split(",")] if arguments.tools is not None else None
-    return serve(
-        settings,
-        Options(
-            transport=arguments.transport,
-            host=arguments.host,
-            port=arguments.port,
-            allowed_hosts=(*arguments.allowed_host, *_host_of(arguments.public_url or "")),
-            public_url=arguments.public_url or "",
-            read_only=arguments.read_only or settings.read_only,
-            tools=None if names is None else tuple(name for name in names if name),
-        ),
-    )
+        settings = _settings()
+        names = [name.strip() for name in arguments.tools.split(",")] if arguments.tools is not None else None
+        return serve(
+            settings,
+            Options(
+                transport=arguments.transport,
+                host=arguments.host,
+                port=arguments.port,
+                allowed_hosts=(*arguments.allowed_host, *_host_of(arguments.public_url or "")),
+                public_url=arguments.public_url or "",
+                read_only=arguments.read_only or settings.read_only,
+                tools=None if names is None else tuple(name for name in names if name),
+            ),
+        )
 
 
 def _demo(_: argparse.Namespace) -> int:

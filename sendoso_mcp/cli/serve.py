@@ -11,6 +11,7 @@ import anyio
 from mcp.server.mcpserver import MCPServer
 
 from sendoso_mcp.api import ASGIApp
+from sendoso_mcp.cli.collecting import started
 from sendoso_mcp.cli.health import health
 from sendoso_mcp.cli.http import listen, one_answer, serve_http, transport_security, url_of
 from sendoso_mcp.cli.stdio import serve_stdio
@@ -110,7 +111,9 @@ def _server(
     services: Services, options: Options, page: Callable[[], Awaitable[str | None]]
 ) -> MCPServer[Services]:
     services = replace(services, outside=services.outside.with_page(page))
-    return build_server(services, read_only=options.read_only, only=options.tools)
+    server = build_server(services, read_only=options.read_only, only=options.tools)
+    started()
+    return server
 
 
 async def _serve_http(services: Services, options: Options, stopper: Stopper) -> None:

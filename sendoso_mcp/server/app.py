@@ -15,9 +15,11 @@ from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer, RequestStateSecurity
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError, UnexpectedToolError
 from mcp_types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, TextContent
+from mcp_types import Tool as Definition
 from pydantic import AnyUrl, ValidationError
 
 from sendoso_mcp import __version__
+from sendoso_mcp.absent import absent
 from sendoso_mcp.calls import new_call
 from sendoso_mcp.errors import SendosoError, SettingsError, Unsettled
 from sendoso_mcp.hygiene import clean, clean_line
@@ -82,21 +84,26 @@ class _GiftServer(MCPServer[Services]):
 
     def __init__(self, specs: list[ToolSpec], services: Services, **options: Any) -> None:
         self._specs = {spec.name: spec for spec in specs}
-        tools = [spec.build() for spec in specs]
-        self._arguments = {tool.name: list(tool.parameters["properties"]) for tool in tools}
+        self._definitions = {spec.name: spec.definition() for spec in specs}
+        self._registered: set[str] = set()
         self._sandbox = services.sandbox
         hours = float(services.guard.policy.approval.answer_within_hours)
-        super().__init__(
-            name="sendoso",
-            title="Sendoso gifts",
-            description="Find, price, send, track and report corporate gifts.",
-            version=__version__,
-            website_url="https://developer.sendoso.com/",
-            instructions=instructions(self._specs, sandbox=services.sandbox),
-            request_state_security=RequestStateSecurity.ephemeral(ttl=hours * 3600),
-            tools=tools,
-            **options,
-        )
+        # The SDK would have it write the log; ours is set up already, and it is a twelfth of a start.
+        with absent("rich.console"):
+            super().__init__(
+                name="sendoso",
+                title="Sendoso gifts",
+                description="Find, price, send, track and report corporate gifts.",
+                version=__version__,
+                website_url="https://developer.sendoso.com/",
+                instructions=instructions(self._specs, sandbox=services.sandbox),
+                request_state_security=RequestStateSecurity.ephemeral(ttl=hours * 3600),
+                **options,
+            )
+
+    async def list_tools(self) -> list[Definition]:
+        """The tools in the order in which a model meets them; see `MCPServer.list_tools`."""
+        return list(self._definitions.values())
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Services, Any] | None = None
@@ -109,6 +116,7 @@ class _GiftServer(MCPServer[Services]):
         with new_call(), self._logged(name):
             try:
                 self._check_names(name, arguments)
+                self._register(name)
                 result = await super().call_tool(name, arguments, context)
             except (ToolError, MCPError) as error:
                 raise _told(self._explain(name, error), error) from error.__cause__
@@ -159,12 +167,19 @@ class _GiftServer(MCPServer[Services]):
 
     def _check_names(self, name: str, arguments: dict[str, Any]) -> None:
         # A misspelt `message` must not become a gift without one.
-        known = self._arguments.get(name, list(arguments))
+        definition = self._definitions.get(name)
+        known = list(definition.input_schema["properties"] if definition else arguments)
         unknown = [argument for argument in arguments if argument not in known]
         if unknown:
             names = ", ".join(clean_line(argument, longest=80) for argument in unknown[:5])
             takes = f"It takes: {', '.join(known)}." if known else "It takes none."
             raise ToolError(f"{name} has no argument {names}. {takes} {self._specs[name].not_done}")
+
+    def _register(self, name: str) -> None:
+        """Makes a tool ready when it is first called, which a start need not wait for."""
+        if name in self._specs and name not in self._registered:
+            self._specs[name].register(self)
+            self._registered.add(name)
 
     def _explain(self, name: str, error: ToolError | MCPError) -> str:
         """What happened, what did not, and what to do, as one text."""

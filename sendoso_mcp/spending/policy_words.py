@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from types import MappingProxyType
 
 from pydantic import BaseModel
@@ -114,6 +113,8 @@ def _did_you_mean(meant: str | None) -> str:
 
 
 def _close(written: object, known: Iterable[str]) -> str | None:
+    from difflib import get_close_matches  # noqa: PLC0415 - for policies with a mistake in them, not for every start
+
     text = str(written).strip().lower().replace("-", "_") if isinstance(written, str) else ""
     return next(iter(get_close_matches(text, list(known), n=1)), None)
 

@@ -1,6 +1,6 @@
 """What the model is shown. A change to it is a change to the product: see it in the snapshots' diff.
 
-`make snapshots` rewrites them.
+`make snapshots` rewrites them. The files beside the tools are also what is served.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from support import Person, chat
 
 from benchmarks.definitions import LIMIT, totals
 from sendoso_mcp.sandbox import create_sandbox
-from sendoso_mcp.server.tools import TOOLS
+from sendoso_mcp.server import tools
+from sendoso_mcp.server.tools import TOOLS, ToolSpec
 
 pytestmark = pytest.mark.anyio
 SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
+DEFINITIONS = Path(tools.__file__).parent
 NAMES = [
     "search_inventory",
     "search_recipients",
@@ -39,24 +41,27 @@ HINTS = {
 }
 
 
-def compare(name: str, text: str) -> None:
-    """Holds `text` against the snapshot of this name."""
-    file = SNAPSHOTS / name
+def compare(file: Path, text: str) -> None:
+    """Holds `text` against this snapshot."""
     if os.environ.get("UPDATE_SNAPSHOTS"):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    assert file.exists(), f"no snapshot {name}: make snapshots"
-    assert text == file.read_text(encoding="utf-8"), f"{name} changed; if that is meant: make snapshots"
+    assert file.exists(), f"no snapshot {file.name}: make snapshots"
+    assert text == file.read_text(encoding="utf-8"), f"{file.name} changed; if that is meant: make snapshots"
 
 
-async def test_the_model_sees_what_the_snapshots_show() -> None:
+@pytest.mark.parametrize("spec", TOOLS, ids=lambda spec: spec.name)
+def test_a_definition_on_file_is_what_the_code_says(spec: ToolSpec) -> None:
+    shown = spec.build().model_dump(mode="json", by_alias=True, exclude_none=True)
+    compare(DEFINITIONS / f"{spec.name}.json", json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
+
+
+async def test_the_model_sees_what_is_on_file() -> None:
     async with chat(create_sandbox()) as connected:
-        tools = (await connected.client.list_tools()).tools
-        assert [tool.name for tool in tools] == NAMES
-        for tool in tools:
-            shown = tool.model_dump(mode="json", by_alias=True, exclude_none=True)
-            compare(f"tools/{tool.name}.json", json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
-        compare("instructions.txt", (connected.client.instructions or "") + "\n")
+        shown = (await connected.client.list_tools()).tools
+        assert [tool.name for tool in shown] == NAMES
+        assert shown == [spec.build() for spec in TOOLS]
+        compare(SNAPSHOTS / "instructions.txt", (connected.client.instructions or "") + "\n")
 
 
 async def test_both_protocol_eras_show_the_same() -> None:
@@ -69,11 +74,11 @@ async def test_both_protocol_eras_show_the_same() -> None:
 
 
 def test_no_snapshot_is_left_over_from_a_tool_that_is_gone() -> None:
-    assert {file.stem for file in (SNAPSHOTS / "tools").iterdir()} == set(NAMES)
+    assert {file.stem for file in DEFINITIONS.glob("*.json")} == set(NAMES)
 
 
 @pytest.mark.parametrize("spec", TOOLS, ids=lambda spec: spec.name)
-def test_every_tool_sets_all_four_hints(spec) -> None:  # type: ignore[no-untyped-def]  # a ToolSpec
+def test_every_tool_sets_all_four_hints(spec: ToolSpec) -> None:
     hints = spec.build().annotations
     assert hints is not None
     expected = HINTS.get(spec.name, (True, False, True, False))
@@ -112,4 +117,4 @@ async def test_the_question_is_what_the_snapshot_shows() -> None:
     lines = [
         line for line in person.asked[0].splitlines() if not line.startswith(("Team budget", "Question"))
     ]
-    compare("question.txt", "\n".join(lines) + "\n")
+    compare(SNAPSHOTS / "question.txt", "\n".join(lines) + "\n")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.tools import Tool
+from mcp_types import Tool as Definition
 from mcp_types import ToolAnnotations
 
 from sendoso_mcp.api import Ability
@@ -44,22 +47,39 @@ class ToolSpec:
         """The tool's name."""
         return self.fn.__name__
 
-    def build(self) -> Tool:
-        """The SDK's tool, with its schemas slimmed."""
-        tool = Tool.from_function(
-            self.fn,
-            title=self.title,
-            description=self.description,
-            annotations=ToolAnnotations(
+    def definition(self) -> Definition:
+        """What clients are shown of this tool.
+
+        It is read from the file beside the tool's code, which `make snapshots` writes and a test holds
+        against `build`: working out eleven schemas would be a twelfth of a start.
+        """
+        return Definition.model_validate_json(Path(__file__).with_name(f"{self.name}.json").read_bytes())
+
+    def register(self, server: MCPServer[Any]) -> None:
+        """Lets the server run this tool."""
+        server.add_tool(self.fn, **self._about())
+
+    def build(self) -> Definition:
+        """The definition, worked out from the tool's code, with its schemas slimmed."""
+        tool = Tool.from_function(self.fn, **self._about())
+        return Definition(
+            name=tool.name,
+            title=tool.title,
+            description=tool.description,
+            input_schema=slim(tool.parameters) | {"additionalProperties": False},
+            output_schema=tool.output_schema and slim(tool.output_schema),
+            annotations=tool.annotations,
+        )
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "title": self.title,
+            "description": self.description,
+            "annotations": ToolAnnotations(
                 read_only_hint=self.read_only,
                 destructive_hint=self.destructive,
                 idempotent_hint=self.idempotent,
                 open_world_hint=self.open_world,
             ),
-            structured_output=True,
-        )
-        tool.parameters = slim(tool.parameters) | {"additionalProperties": False}
-        output = tool.fn_metadata.output_schema
-        if output is not None:
-            tool.fn_metadata.output_schema = slim(output)
-        return tool
+            "structured_output": True,
+        }

@@ -114,7 +114,7 @@ def test_slimming_twice_is_slimming_once() -> None:
 @pytest.mark.parametrize("spec", TOOLS, ids=lambda spec: spec.name)
 def test_every_tool_is_slim(spec: Any) -> None:
     tool = spec.build()
-    for schema in (tool.parameters, tool.fn_metadata.output_schema):
+    for schema in (tool.input_schema, tool.output_schema):
         keywords = walk(schema)
         assert not {"$ref", "$defs", "title"} & {key for key, _ in keywords}
         assert ("type", "null") not in keywords
