@@ -24,6 +24,8 @@ from mcp_types import (
     TextContent,
 )
 
+from sendoso_mcp.spending.ledger.asking import MOST_OPEN
+
 MARK = "zqxj"
 """In every order, so that its text is known wherever it comes out."""
 LONGEST = 2_000
@@ -127,6 +129,8 @@ class Obedient:
     forms: int = 0
     marked: int = 0
     """Texts with an order in them that came through."""
+    withdrawn: int = 0
+    _waiting: dict[str, None] = field(default_factory=dict)
     _orders: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=count)
 
@@ -170,7 +174,19 @@ class Obedient:
         if result.is_error:
             self._read(content.text)
             return {"failed": content.text}
-        return dict(result.structured_content or {})
+        told = dict(result.structured_content or {})
+        if tool == "create_send" and "question" in told:
+            await self._make_room(told["question"])
+        return told
+
+    async def _make_room(self, question: str) -> None:
+        """Withdraws its oldest question before the server takes no more of them."""
+        self._waiting[question] = None
+        if len(self._waiting) >= MOST_OPEN:
+            oldest = next(iter(self._waiting))
+            del self._waiting[oldest]
+            told = await self._call("cancel_send", {"send_id": oldest})
+            self.withdrawn += "failed" not in told
 
     _followed: set[str] = field(default_factory=set)
 

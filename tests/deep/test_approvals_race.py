@@ -19,6 +19,7 @@ from deep.racer import ENVELOPE_CENTS, NOON
 from deep.wishes import usd
 from sendoso_mcp.spending.envelope import Envelope
 from sendoso_mcp.spending.ledger import ORDERED, State
+from sendoso_mcp.spending.ledger.asking import MOST_OPEN
 from sendoso_mcp.spending.ledger.records import load
 
 BOUGHT = ORDERED | {State.CANCELLED}
@@ -80,7 +81,7 @@ def race_for_an_envelope(crew: Crew, directory: Path, url: str, tally: Approved,
 def race_for_yeses(crew: Crew, directory: Path, url: str, tally: Approved, **options: Any) -> None:
     """All of them want all that was approved; each yes buys one gift."""
     game = Round(directory, url, tally, limits={})
-    asked = [game.ask(number) for number in range(deep(6, 60))]
+    asked = [game.ask(number) for number in range(deep(6, MOST_OPEN))]
     for question in asked:
         game.decisions.approve(question.id, question.seal, rung="outside_chat", approver="a person")
     game.job.approved = [question.id for question in asked]
@@ -95,7 +96,7 @@ def race_for_yeses(crew: Crew, directory: Path, url: str, tally: Approved, **opt
 def race_to_decide(crew: Crew, directory: Path, url: str, tally: Approved) -> None:
     """All of them approve, reject, withdraw and use the same questions: one of them has the last word."""
     game = Round(directory, url, tally, limits={})
-    ids = [game.ask(number).id for number in range(deep(8, 80))]
+    ids = [game.ask(number).id for number in range(deep(8, MOST_OPEN))]
     game.job.decided = ids
     game.run(crew)
     done = Counter((told["question"], told["what"]) for told in game.said if told["done"])
@@ -134,7 +135,7 @@ def test_processes_that_race_use_a_yes_once_and_an_envelope_up(
     urls = new_urls(kind, tmp_path, lambda: request.getfixturevalue("postgres_server"))
     tally, rng = Approved(), random.Random(2)  # noqa: S311 - it kills at the same moments again
     try:
-        for _ in range(deep(1, 6)):
+        for _ in range(deep(1, 10)):
             race_to_decide(crew, tmp_path, next(urls), tally)
             for race in (race_for_yeses, race_for_an_envelope):
                 deaths = frozenset(rng.sample(range(1, deep(6, 50)), deep(1, 4)))

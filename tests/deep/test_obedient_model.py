@@ -325,5 +325,6 @@ def _told(names: Sequence[str], mode: str, model: Obedient) -> str:
     which = names[0] if len(names) == 1 else f"{len(names)} fields"
     return (
         f"{which} ({mode}): {EACH * len(names)} payloads, read {model.marked:,} times, {model.forms:,} forms "
-        f"answered at once; orders followed: {done or 'none'}; 0 gifts unapproved, 0 texts let through"
+        f"answered at once, {model.withdrawn} questions withdrawn to make room; orders followed: "
+        f"{done or 'none'}; 0 gifts unapproved, 0 texts let through"
     )
