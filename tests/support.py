@@ -102,17 +102,20 @@ async def chat(
     ledger_url: str | None = None,
     slow_reader: bool = False,
     page: Callable[[], Awaitable[str | None]] | None = None,
+    state_key: bytes | None = None,
     **options: Any,
 ) -> AsyncIterator[Chat]:
     """A chat with a server of its own on a sandbox, in this process; without a person it cannot ask.
 
-    Without a policy it has the defaults, and without a ledger's URL one of its own, in memory.
+    Without a policy it has the defaults, without a ledger's URL one of its own, in memory, and without a key
+    for states a random one: with an API key, servers have the same.
     """
     settings = Settings(ledger_url=ledger_url)
     policy = policy or (read_policy(None) if slow_reader else quick_policy())
     async with open_services(settings, sandbox=sandbox.app, policy=policy) as services:
         outside = services.outside if page is None else services.outside.with_page(page)
-        server = build_server(replace(services, outside=outside), **options)
+        state_key = state_key or services.state_key
+        server = build_server(replace(services, outside=outside, state_key=state_key), **options)
         async with Client(server, mode=mode, elicitation_callback=person) as client:
             yield Chat(client, services)
 

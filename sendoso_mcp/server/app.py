@@ -97,7 +97,7 @@ class _GiftServer(MCPServer[Services]):
                 version=__version__,
                 website_url="https://developer.sendoso.com/",
                 instructions=instructions(self._specs, sandbox=services.sandbox),
-                request_state_security=RequestStateSecurity.ephemeral(ttl=hours * 3600),
+                request_state_security=RequestStateSecurity(keys=[services.state_key], ttl=hours * 3600),
                 **options,
             )
 

@@ -80,10 +80,10 @@ class Sight:
         if len(self._since) > _REMEMBERED:
             del self._since[next(iter(self._since))]
 
-    def seconds(self, question_id: str) -> float:
-        """For how long the question can have been in sight; 0 if it is not known that it was put."""
+    def seconds(self, question_id: str, *, unknown: float = 0.0) -> float:
+        """For how long the question can have been in sight; `unknown` if another server put it, or none."""
         since = self._since.get(question_id)
-        return 0.0 if since is None else anyio.current_time() - since
+        return unknown if since is None else anyio.current_time() - since
 
     def ignore(self, question_id: str) -> None:
         """An answer did not count: the question is not put to the client again."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import anyio
@@ -33,7 +35,8 @@ class Services:
     """Sendoso, its catalogue and the guard; `sandbox` says that no real account is behind them.
 
     `outside` is the way to a person outside the chat, `sight` knows which questions they can have read in it.
-    `creating` is held while a recipient is looked for and then created.
+    `creating` is held while a recipient is looked for and then created. `state_key` seals the states of
+    questions that are answered in rounds (2026-07-28).
     """
 
     sendoso: Sendoso
@@ -43,6 +46,7 @@ class Services:
     creating: anyio.Lock
     outside: Outside
     sight: Sight
+    state_key: bytes = field(repr=False)
 
 
 @asynccontextmanager
@@ -99,12 +103,28 @@ async def open_services(
                 anyio.Lock(),
                 Outside(Approvals(ledger), command=not ledger.in_memory, rehearsal=settings.sandbox),
                 Sight(),
+                _state_key(settings, principal),
             )
             background.cancel_scope.cancel()
     finally:
         with anyio.CancelScope(shield=True):
             await sendoso.aclose()
             await in_thread(ledger.close)
+
+
+def _state_key(settings: Settings, principal: str) -> bytes:
+    """A secret that all servers of one account and principal share, and keep over a restart.
+
+    So an answer counts wherever the client takes it; whether it still buys something, the ledger knows. Who
+    could guess the API key by it could as well try it at Sendoso. A rehearsal has no key to take it from.
+    """
+    if settings.api_key is None:
+        return secrets.token_bytes(32)
+    return hmac.digest(
+        settings.api_key.encode(errors="surrogateescape"),
+        f"sendoso-mcp state\0{principal}".encode(),
+        "sha256",
+    )
 
 
 def services_of(ctx: Context[Services]) -> Services:

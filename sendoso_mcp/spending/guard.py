@@ -212,6 +212,10 @@ class Guard:
         intent = await in_thread(self._ledger.intent, question)
         return intent if intent is not None and intent.principal == self.principal else None
 
+    def age(self, intent: Intent) -> float:
+        """Seconds since a wish was made, by the wall clock."""
+        return (self._ledger.now() - intent.proposed_at).total_seconds()
+
     async def waiting(self) -> list[Intent]:
         """The wishes of this principal's that wait for a person, or for the call that uses their yes."""
         return await in_thread(self._decisions.waiting, self.principal)

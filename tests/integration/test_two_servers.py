@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import anyio
 import pytest
-from support import ERAS, Chat, Person, chat, order, sends
+from mcp_types import CallToolResult, InputRequiredResult
+from support import ERAS, YES, Chat, Person, chat, facts, order, sends
 
 from sendoso_mcp.errors import SettingsError
 from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
@@ -126,3 +128,43 @@ async def test_a_ledger_of_another_sendoso_is_refused_in_every_answer(
     async with open_services(account) as services:
         with pytest.raises(SettingsError, match="holds the sends of the embedded sandbox"):
             await services.guard.position()
+
+
+@pytest.mark.parametrize(("slow", "outcome"), [(False, "sent"), (True, "approval_required")])
+async def test_a_question_of_one_server_is_answered_at_another(
+    sandbox: Sandbox, shared_url: str, slow: bool, outcome: str
+) -> None:
+    """As behind a load balancer, or after a restart; what nobody can have read is unanswered there, too."""
+    before, key = sends(sandbox), b"k" * 32
+    async with (
+        chat(sandbox, person=Person(), ledger_url=shared_url, state_key=key, slow_reader=slow) as one,
+        chat(sandbox, person=Person(), ledger_url=shared_url, state_key=key, slow_reader=slow) as two,
+    ):
+        ask = partial(one.client.session.call_tool, "create_send", order(), allow_input_required=True)
+        asked = await ask()
+        assert isinstance(asked, InputRequiredResult)
+        assert asked.input_requests is not None
+        (question,) = asked.input_requests
+        answer = partial(two.client.session.call_tool, "create_send", order(), allow_input_required=True)
+        told = await answer(input_responses={question: YES}, request_state=asked.request_state)
+    assert isinstance(told, CallToolResult)
+    assert facts(told)["outcome"] == outcome
+    assert sends(sandbox) == before + (outcome == "sent")
+
+
+async def test_servers_of_one_account_and_person_seal_alike_and_others_do_not(sandbox: Sandbox) -> None:
+    async def state_key(key: str | None, principal: str) -> bytes:
+        settings = Settings() if key is None else keyed(key)
+        async with open_services(settings, sandbox=sandbox.app, principal=principal) as services:
+            assert repr(services.state_key) not in repr(services)
+            return services.state_key
+
+    def keyed(key: str) -> Settings:
+        return Settings(api_key=key, base_url="http://127.0.0.1:9", ledger_url="sqlite:////nowhere/ledger")
+
+    ann = await state_key("a-test-key-1", "local:ann")
+    assert ann == await state_key("a-test-key-1", "local:ann")
+    others = [("a-test-key-1", "local:bob"), ("a-test-key-2", "local:ann"), (None, "local:ann")]
+    keys = {ann, *[await state_key(*other) for other in others], await state_key(None, "local:ann")}
+    assert len(keys) == 5
+    assert b"a-test-key-1" not in ann
