@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-browser test-deep check format bench bench-peers bench-search search-quality lock snapshots definitions setup clean
+.PHONY: demo test test-browser test-deep check format bench search-quality lock snapshots definitions setup clean
 
 demo: $(READY)  ## a scripted assistant does the whole job on the embedded sandbox
 	@$(BIN)/sendoso-mcp demo
@@ -26,20 +26,14 @@ format: $(READY)  ## rewrites the code in the house style
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## what the guard adds to a send, beside the same send without it
-	@$(BIN)/python -m benchmarks.sends
-
-bench-peers: $(READY) .venv-peer/.ready  ## start, memory and calls beside a hello-world server and a generated one
-	@$(BIN)/python -m benchmarks.peers 2>/dev/null
+bench: $(READY) .venv-peer/.ready  ## ours beside what one would use instead; QUICK=1: in a minute; see docs/performance.md
+	@$(BIN)/python -m benchmarks $(if $(filter-out 0,$(QUICK)),--quick) $(PARTS)
 
 .venv-peer/.ready: benchmarks/peer.lock
 	@echo "Setting up .venv-peer ..."
 	@$(PYTHON) -m venv --clear .venv-peer
 	@.venv-peer/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r benchmarks/peer.lock
 	@touch $@
-
-bench-search: $(READY)  ## what a search costs at 1,000 to 100,000 gifts; see docs/performance.md
-	@$(BIN)/python -m benchmarks.search
 
 search-quality: $(READY)  ## hit rate and recall at 5 of sellers' questions; see benchmarks/questions
 	@$(BIN)/python -m benchmarks.search_quality

@@ -1,1 +1,1 @@
-"""Measurements. Each module prints its own."""
+"""Measurements: `make bench`, `make search-quality`, `make definitions`."""

@@ -15,8 +15,8 @@ def measure() -> Iterator[tuple[str, int, int]]:
     """For each tool: its name, its definition's characters, and its output schema's."""
     for spec in TOOLS:
         tool = spec.definition()
-        definition = len(tool.name) + len(tool.description or "") + _length(tool.input_schema)
-        yield tool.name, definition, _length(tool.output_schema)
+        definition = len(tool.name) + len(tool.description or "") + length(tool.input_schema)
+        yield tool.name, definition, length(tool.output_schema)
 
 
 def totals() -> tuple[int, int]:
@@ -26,7 +26,8 @@ def totals() -> tuple[int, int]:
     return definitions, definitions + sum(output for _, _, output in rows)
 
 
-def _length(schema: object) -> int:
+def length(schema: object) -> int:
+    """Characters of a schema, written without spaces."""
     return len(json.dumps(schema, separators=(",", ":"), ensure_ascii=False))
 
 

@@ -1,10 +1,13 @@
-"""The smallest server on the SDK."""
+"""The smallest server on the SDK: over stdio, or over HTTP on the port that is given."""
 
 from __future__ import annotations
 
+import sys
+
 from mcp.server.mcpserver import MCPServer
 
-server = MCPServer("hello")
+# No server of the comparison logs its calls.
+server = MCPServer("hello", log_level="ERROR")
 
 
 @server.tool()
@@ -13,4 +16,7 @@ def hello(name: str) -> str:
     return f"hello {name}"
 
 
-server.run()
+if len(sys.argv) > 1:
+    server.run("streamable-http", port=int(sys.argv[1]))
+else:
+    server.run()
