@@ -95,7 +95,7 @@ def measure(size: Size, log: TextIO) -> Iterator[Row]:
                 f"{size.rounds} x {_count(size, at_once)}",
                 [
                     Beside(GENERATED, found[GENERATED, transport, at_once], CALL),
-                    Beside(f"{HELLO}, its own tool", found[HELLO, transport, at_once]),
+                    Beside(HELLO, found[HELLO, transport, at_once]),
                     Beside(HTTPX, found[HTTPX, "", at_once]),
                 ],
             )

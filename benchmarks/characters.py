@@ -80,7 +80,7 @@ async def _measure(sendoso: str, directory: str, log: TextIO) -> list[Row]:
             rows.append(Row(what, mine[at], number, "1", [Beside(GENERATED, theirs[at])], limit))
         for what, calls, their_calls in ANSWERS:
             beside = [Beside(GENERATED, await _longest(peer, their_calls))] if their_calls else []
-            runs = "1" if len(calls) == 1 else f"longest of {len(calls)}"
+            runs = str(len(calls))
             most = TEN_GIFTS if what == "ten gifts" else None
             rows.append(Row(f"answer: {what}", await _longest(ours, calls), number, runs, beside, most))
     return rows

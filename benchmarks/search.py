@@ -191,26 +191,26 @@ async def _far(runs: int) -> Iterator[Row]:
             with tempfile.TemporaryDirectory() as directory:
                 found.append(await over_a_network(app, Path(directory)))
             paged.append(await pages_in_turn(app))
-    where = f"{LARGE:,} gifts {NETWORK * 1000:.0f} ms away"
+    where = f"{LARGE:,} gifts, {NETWORK * 1000:.0f} ms"
     first, loaded, restart = (
         median(seconds)
         for seconds in zip(*((far.first, far.loaded, far.restart) for far in found), strict=True)
     )
     every, asked = str(runs), f"{runs} x {len(queries())}"
-    beside = [Beside("reading page after page", median(paged))]
+    beside = [Beside("page after page", median(paged))]
     return iter(
         (
             Row(f"{where}: first search", first, duration, every, beside, FIRST),
             Row(f"{where}: all are read", loaded, duration, every, beside),
             Row(f"{where}: later search", median(median(far.later) for far in found), duration, asked),
             Row(
-                f"{where}: later search, p99",
+                f"{where}: later, p99",
                 median(p99(far.later) for far in found),
                 duration,
                 asked,
                 most=LATER,
             ),
-            Row(f"{where}: after a restart", restart, duration, f"{runs} x 5", most=RESTART),
+            Row(f"{where}: restarted", restart, duration, f"{runs} x 5", most=RESTART),
         )
     )
 

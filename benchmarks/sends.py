@@ -161,11 +161,11 @@ def measure(size: Size, log: TextIO) -> Iterator[Row]:  # noqa: ARG001 - it star
     runs = f"{size.rounds} x {size.guarded}"
     for percent, called in ((50, "median"), (99, "p99")):
         unguarded = figure("without the guard", percent)
-        beside = [Beside("the same look-ups and order", unguarded)]
-        yield Row(
-            f"guarded send, in process, {called}", figure("with the guard", percent), duration, runs, beside
-        )
-    yield Row("of it in the ledger, median", figure("in the ledger", 50), duration, runs)
-    yield Row("of it in the ledger, p99", figure("in the ledger", 99), duration, runs, most=LEDGER_P99)
-    what = "requests before the order"
-    yield Row(what, most, number, f"most of {size.rounds * size.guarded}", most=BEFORE_POST)
+        beside = [Beside("without the guard", unguarded)]
+        yield Row(f"a send in process, {called}", figure("with the guard", percent), duration, runs, beside)
+    yield Row("a send's time in the ledger, median", figure("in the ledger", 50), duration, runs)
+    yield Row(
+        "a send's time in the ledger, p99", figure("in the ledger", 99), duration, runs, most=LEDGER_P99
+    )
+    asked = str(size.rounds * size.guarded)
+    yield Row("requests before the order", most, number, asked, most=BEFORE_POST)

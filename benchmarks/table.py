@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-WIDTH = 132
-"""Characters of a line where nobody's terminal says how many there are."""
+WIDTH = 120
+"""Characters that a line of the table has at most."""
 
 
 def duration(seconds: float) -> str:
@@ -42,7 +41,10 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was measured. `runs` says how often; `most` is the promise, in the figure's own unit."""
+    """What was measured: a median, or of what does not vary by chance the most.
+
+    `runs` says how often; `most` is the promise, in the figure's own unit.
+    """
 
     what: str
     ours: float
@@ -80,12 +82,12 @@ QUICK = Size(starts=3, rounds=3, calls=20, orders=3, guarded=20, gifts=(1_000, 1
 
 def show(rows: Iterable[Row], out: Console | None = None) -> int:
     """Prints the table; returns 1 if a promise is not kept, else 0."""
-    out = out or Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    out = out or Console(width=WIDTH, highlight=False)
     rows = list(rows)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("what", no_wrap=True)
     table.add_column("ours", justify="right", no_wrap=True)
-    table.add_column("beside")
+    table.add_column("beside", no_wrap=True)
     table.add_column("theirs", justify="right", no_wrap=True)
     table.add_column("ratio", justify="right", no_wrap=True)
     table.add_column("promised", no_wrap=True)
@@ -120,7 +122,7 @@ def _verdict(figure: float, most: float | None, shown: Callable[[float], str]) -
     if most is None:
         return "", ""
     verdict = Text("kept", "green") if figure <= most else Text("NOT KEPT", "bold red")
-    return f"at most {shown(most)}", verdict
+    return f"<= {shown(most)}", verdict
 
 
 def load() -> float:

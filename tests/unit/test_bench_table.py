@@ -43,7 +43,7 @@ def test_a_row_shows_ours_theirs_ratio_promise_and_runs() -> None:
     others = [Beside("hello world", 0.5, most=1.15), Beside("httpx alone", 0.0123)]
     _, text = printed(Row("start", 0.75, duration, "11", others))
     first, second = (line.split() for line in text.splitlines()[1:3])
-    assert " ".join(first) == "start 750 ms hello world 500 ms 1.500 at most 1.15 NOT KEPT 11"
+    assert " ".join(first) == "start 750 ms hello world 500 ms 1.500 <= 1.15 NOT KEPT 11"
     assert " ".join(second) == "httpx alone 12.3 ms 60.976"
     assert "0 of 1 promises kept" in text
 
