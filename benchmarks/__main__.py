@@ -44,10 +44,12 @@ def main() -> int:
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
             try:
                 rows += measure(QUICK if arguments.quick else WHOLE, log)
+            except KeyboardInterrupt:
+                return 130
             except Exception as error:  # whatever a server under measurement does
                 log.seek(0)
                 print(*log.readlines()[-20:], sep="", file=sys.stderr)
-                print(f"{name} could not be measured: {error!r}", file=sys.stderr)
+                print(f"{name} could not be measured: {type(error).__name__}: {error}", file=sys.stderr)
                 return 2
     status = show(rows)
     print(f"Measured in {time.monotonic() - begun:.0f} s; load at the end {load():.1f}.")
@@ -56,9 +58,9 @@ def main() -> int:
 
 def _busy() -> str:
     """A warning, if others want the cores: server and client need two for themselves."""
-    if load() <= max(0.5, (os.cpu_count() or 1) - 2):
+    if load() < max(1, (os.cpu_count() or 1) - 2):
         return ""
-    return ": others are busy here, so times are longer than they need be, and promises of times may fail"
+    return ": others keep it busy, so times are longer than they need be, and promises of times may fail"
 
 
 if __name__ == "__main__":
