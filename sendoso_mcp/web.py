@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,22 @@ if TYPE_CHECKING:
 
 _CLOSE_GRACE = 3
 """Seconds that open connections get to end by themselves when the server stops."""
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that takes connections; port 0 lets the system choose.
+
+    asyncio sends at once what is written only on sockets that name TCP as their protocol, and those that
+    the standard library makes name none: an answer of two parts then waits 40 ms for the other side's
+    delayed acknowledgement. What is accepted here has the option from its listener.
+
+    Raises:
+        OSError: it cannot listen there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=128)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def web_server(app: Any, *, guest: bool = False) -> uvicorn.Server:

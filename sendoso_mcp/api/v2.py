@@ -51,20 +51,24 @@ class SendosoV2:
         self, *, type: ItemType | None = None, page: int = 1, per_page: int = 100
     ) -> Page[InventoryItem]:
         """GET /inventory."""
-        answer = await self._http.get("/inventory", {"type": type, "page": page, "per_page": per_page})
+        answer = await self._http.get(
+            "/inventory", {"type": type, "page": page, "per_page": per_page}, kept=True
+        )
         return _page(InventoryItem, answer, "items", page, per_page)
 
     async def list_recipients(
         self, *, query: str | None = None, page: int = 1, per_page: int = 25
     ) -> Page[Recipient]:
         """GET /recipients."""
-        answer = await self._http.get("/recipients", {"search": query, "page": page, "per_page": per_page})
+        answer = await self._http.get(
+            "/recipients", {"search": query, "page": page, "per_page": per_page}, kept=True
+        )
         return _page(Recipient, answer, "recipients", page, per_page)
 
     async def get_recipient(self, recipient_id: str) -> Recipient:
         """GET /recipients/{recipient_id}."""
         path = f"/recipients/{_segment('recipient_id', recipient_id)}"
-        answer = await self._http.get(path, {}, what=f"recipient {recipient_id}")
+        answer = await self._http.get(path, {}, what=f"recipient {recipient_id}", kept=True)
         return _same(_noun(Recipient, answer), recipient_id)
 
     async def create_recipient(self, new: NewRecipient) -> Recipient:
@@ -147,7 +151,7 @@ class SendosoV2:
 
     async def get_budget(self) -> TeamBudget:
         """GET /teams/budget."""
-        answer = await self._http.get("/teams/budget", {})
+        answer = await self._http.get("/teams/budget", {}, kept=True)
         if answer and not answer.keys() & _BUDGET:
             raise UnreadableAnswer("no usable budget")
         return _noun(TeamBudget, {**answer, "total": answer.get("total_budget")})

@@ -11,7 +11,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from sendoso_mcp.api import LOOPBACK, ASGIApp
 from sendoso_mcp.cli.stopping import Stopper
 from sendoso_mcp.errors import SettingsError
-from sendoso_mcp.web import web_server
+from sendoso_mcp.web import bound, web_server
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +66,7 @@ def listen(host: str, port: int) -> socket.socket:
         SettingsError: it cannot listen there.
     """
     try:
-        return socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128
-        )
+        return bound(host, port)
     except OSError as error:
         raise SettingsError(
             f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another --host or --port."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -13,7 +12,7 @@ from anyio.abc import TaskStatus
 
 from sendoso_mcp.page.app import create_page, utc_now
 from sendoso_mcp.spending.desk import Desk
-from sendoso_mcp.web import web_server
+from sendoso_mcp.web import bound, web_server
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ async def loopback_page(
     Raises:
         OSError: it cannot listen there.
     """
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+    with bound("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         page = create_page(desk, allowed_hosts=hosts, sandbox=sandbox, now=now)

@@ -34,6 +34,7 @@ from sendoso_mcp.spending.limits import SENDS, holds_for, standing_holds, usd
 from sendoso_mcp.spending.policy import Policy, normalised_email
 from sendoso_mcp.spending.quote import Quote, SendRequest
 from sendoso_mcp.spending.verdict import Effect, Verdict
+from sendoso_mcp.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Guard:
         self._ledger = ledger
         self._decisions = Decisions(ledger)
         self._dispatcher = Dispatcher(sendoso, ledger, tasks)
+        self._shown_budget = Together(self._look_at_budget)
         self.policy = policy
         self.principal = principal
 
@@ -164,9 +166,17 @@ class Guard:
                     found.append(Headroom(limit.name, usd(limit.most), usd(used), usd(left)))
         return tuple(found)
 
-    async def position(self) -> int:
-        """How far the ledger has come."""
-        return await in_thread(self._ledger.position)
+    async def budget(self) -> tuple[int, TeamBudget]:
+        """Where the ledger stands, and the team's budget as Sendoso tells it then: to show, not to judge by.
+
+        All who ask at the same time share a look. A quote has one of its own, which no other can hold up.
+        """
+        return await self._shown_budget()
+
+    async def _look_at_budget(self) -> tuple[int, TeamBudget]:
+        # In this order: what is settled after the ledger was read may not be in the budget.
+        position = await in_thread(self._ledger.position)
+        return position, await self._sendoso.get_budget()
 
     async def ledger_works(self) -> bool:
         """Whether an order could be written down now; raises `LedgerUnavailable` if nothing can be read."""

@@ -127,7 +127,7 @@ async def test_a_ledger_of_another_sendoso_is_refused_in_every_answer(
     account = Settings(api_key="a-fine-key", base_url="http://127.0.0.1:1", ledger_url=shared_url)
     async with open_services(account) as services:
         with pytest.raises(SettingsError, match="holds the sends of the embedded sandbox"):
-            await services.guard.position()
+            await services.guard.waiting()
 
 
 @pytest.mark.parametrize(("slow", "outcome"), [(False, "sent"), (True, "approval_required")])

@@ -20,6 +20,7 @@ RULES = {
     "hygiene": set(),
     "models": {"fields"},
     "settings": {"errors"},
+    "together": set(),
     "web": set(),
     "calls": set(),
     "api": BASE | {"absent"},
@@ -31,7 +32,7 @@ RULES = {
     "spending.pace": BASE | {"spending", "spending.ledger"},
     "spending.recovery": BASE | {"api", "spending", "spending.ledger"},
     "spending.dispatch": BASE | {"api", "spending", "spending.ledger", "spending.recovery"},
-    "spending.guard": BASE | {"api", "spending", "spending.ledger", "spending.dispatch"},
+    "spending.guard": BASE | {"together"} | {"api", "spending", "spending.ledger", "spending.dispatch"},
     "server": BASE
     | {"api", "spending", "spending.ledger", "spending.dispatch", "spending.guard"}
     | {

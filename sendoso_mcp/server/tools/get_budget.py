@@ -40,9 +40,7 @@ async def read_budget(services: Services) -> BudgetAnswer:
         SendosoError: Sendoso or the ledger could not be read.
     """
     guard = services.guard
-    # Before the budget is asked for: what is settled from here on may not be in it.
-    position = await guard.position()
-    budget = await services.sendoso.get_budget()
+    position, budget = await guard.budget()
     rules = guard.policy
     return BudgetAnswer(
         team=budget.team_name,
