@@ -172,6 +172,7 @@ class SqliteDatabase:
             self._pace_number = _number(path)
             self._pace = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
             self._pace.execute("PRAGMA synchronous = OFF")
+            self._pace.execute("PRAGMA journal_mode = MEMORY")
             self._pace.execute("CREATE TABLE IF NOT EXISTS pace (id INTEGER PRIMARY KEY, turns TEXT)")
         with self._queue():
             self._pace.execute("BEGIN IMMEDIATE")
