@@ -45,8 +45,15 @@ def defused(text: str) -> str:
 
 
 def quoted(text: str, *, longest: int = 120) -> str:
-    """One line set apart by quotation marks that it cannot close itself, and without markup or links."""
-    line = _ENTITY.sub("& ", defused(clean_line(text, longest=longest)))
+    """One line set apart by quotation marks that it cannot close itself, and without markup or links.
+
+    What is too long is cut in its middle: an address ends with what matters most, its domain or its city.
+    """
+    line = clean_line(text, longest=LONGEST)
+    if len(line) > longest:
+        tail = longest // 3
+        line = f"{line[: longest - tail - 1].rstrip()}…{line[len(line) - tail :].lstrip()}"
+    line = _ENTITY.sub("& ", defused(line))
     inner = "".join("'" if _quotes(char) else _PLAIN.get(char, char) for char in line)
     return f'"{inner}"'
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import anyio
 from mcp.server.mcpserver import Context, Elicit, Resolve
 from pydantic import BaseModel, Field
 
@@ -34,12 +35,14 @@ class CancelPlan:
     Attributes:
         question: what a person must decide first; None if policy asks nobody.
         in_chat: whether the question goes to the client.
+        answered: when the call with the answer came; see `sending.Plan`.
     """
 
     send: Send | None = None
     waiting: Intent | None = None
     question: Cancellation | None = None
     in_chat: bool = False
+    answered: float | None = None
 
 
 async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
@@ -48,6 +51,7 @@ async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
     Raises:
         SendosoError: it could not be looked up.
     """
+    came = anyio.current_time()
     services = services_of(ctx)
     waiting = await services.guard.standing(send_id)
     if waiting is not None and waiting.attempt is None:
@@ -57,9 +61,10 @@ async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
         return CancelPlan(send)
     question = await services.guard.ask_to_cancel(send_id, _facts(send))
     in_chat = question.stage is Stage.AWAITING and can_ask(ctx) and not services.sight.ignored(question.id)
-    if in_chat and not (asks_in_rounds(ctx) and ctx.request_state is not None):
+    answering = asks_in_rounds(ctx) and ctx.request_state is not None
+    if in_chat and not answering:
         services.sight.put(question.id)
-    return CancelPlan(send, question=question, in_chat=in_chat)
+    return CancelPlan(send, question=question, in_chat=in_chat, answered=came if answering else None)
 
 
 async def ask_person_to_cancel(

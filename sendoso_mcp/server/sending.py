@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
+import anyio
 from mcp.server.mcpserver import Context, Elicit, Resolve
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
@@ -23,10 +24,13 @@ from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
 from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.ledger import Intent, State
+from sendoso_mcp.spending.policy import to_ascii
 from sendoso_mcp.spending.quote import Quote, SendRequest
 from sendoso_mcp.spending.verdict import MUST_APPROVE, Verdict, in_usd
 
 SEND = "Send it"
+_EMAIL_SHOWN = 320
+"""Characters: the longest that an address can be (RFC 5321, 64 before the @ and 255 after it)."""
 _EMAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}@[A-Za-z0-9.-]{1,253}")
 
 
@@ -55,12 +59,15 @@ class Plan:
     Attributes:
         intent: what is written down of it, if a person must decide: the open question, or an approved one.
         question: what to ask in the chat, if it can be asked there.
+        answered: when the call with the answer to it came, before anything was looked up; None: the answer
+            comes while this very call waits for it.
     """
 
     quote: Quote
     verdict: Verdict
     intent: Intent | None = None
     question: Question | None = None
+    answered: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,7 @@ async def plan_send(
     Raises:
         SendosoError: something could not be looked up, or the key belongs to another send.
     """
+    came = anyio.current_time()
     request = SendRequest(recipient_id, item_id, message or None, scheduled_date, crm_id, crm_type)
     guard = services_of(ctx).guard
 
@@ -119,7 +127,8 @@ async def plan_send(
         return plan
     if not answering:
         services_of(ctx).sight.put(plan.intent.id)
-    return replace(plan, question=Question(plan.intent.id, plan.intent.quote))
+    question = Question(plan.intent.id, plan.intent.quote)
+    return replace(plan, question=question, answered=came if answering else None)
 
 
 def _asked_in_chat(plan: Plan) -> bool:
@@ -159,7 +168,13 @@ def put(question: Question, notes: Iterable[str], *, sandbox: bool) -> str:
     quote = question.quote
     recipient, item, budget = quote.order.recipient, quote.order.item, quote.budget
     email = recipient.email or ""
-    address = f" <{email}>" if _EMAIL.fullmatch(email) else f" {quoted(email)}" if email else ""
+    address = (
+        f" <{email}>"
+        if _EMAIL.fullmatch(email)
+        else f" {quoted(email, longest=_EMAIL_SHOWN)}"
+        if email
+        else ""
+    )
     kind = f" ({ItemType(item.type).replace('_', ' ')})" if item.type in set(ItemType) else ""
     message = quote.order.message
     lines = [
@@ -178,6 +193,9 @@ def put(question: Question, notes: Iterable[str], *, sandbox: bool) -> str:
     if budget.remaining is not None and quote.budget_after is not None:
         left, after = in_usd(budget.remaining), in_usd(quote.budget_after)
         lines.append(f"Team budget: {left} left, {after} after this gift")
+    if "@" in email and not email.isascii():
+        domain = quoted(to_ascii(email.rpartition("@")[2]), longest=_EMAIL_SHOWN)
+        lines.append(f"Note: letters in this email can look like others; its domain in the DNS is {domain}")
     lines += [f"Note: {note}" for note in notes]
     lines.append(f"Question {question.number}")
     if sandbox:

@@ -18,6 +18,7 @@ from sendoso_mcp.spending.ledger import (
     in_thread,
 )
 from sendoso_mcp.spending.pin import is_pin
+from sendoso_mcp.spending.policy import to_ascii
 from sendoso_mcp.spending.quote import Quote
 from sendoso_mcp.spending.verdict import in_usd, why
 
@@ -147,6 +148,10 @@ def facts_of(quote: Quote) -> tuple[tuple[str, str], ...]:
         ("Company", recipient.company or "not known"),
         ("Message", request.message or "none"),
     ]
+    email = recipient.email or ""
+    if "@" in email and not email.isascii():
+        # Letters that look like others, perhaps like those of a customer's domain.
+        lines.append(("Its domain in the DNS", to_ascii(email.rpartition("@")[2])))
     if quote.ships_to is not None:
         lines.append(("Shipped to", quote.ships_to or "no address known"))
     if request.scheduled_date:

@@ -200,6 +200,7 @@ def version_of(document: str) -> str:
 
 
 _DOMAIN = re.compile(r"(?:(?!-)[a-z0-9-]{1,63}(?<!-)\.)*(?!-)[a-z0-9-]{1,63}(?<!-)")
+_AT = re.compile("[@\uff20\ufe6b]")
 _LOCAL = re.compile(r"""[^\s@<>()\[\],:;"\\*\x00-\x1f\x7f]{1,64}""")
 # Not in ISO 3166-1, and in use all the same.
 _COUNTRY_ALIASES = {"UK": "GB", "EL": "GR"}
@@ -215,12 +216,14 @@ def covers(domains: Domains, email: str) -> bool:
 
 def is_address(email: str) -> bool:
     """Whether this is one plain email address, and not a name with one, two of them, or a dash."""
-    # All of it: what is left out when people are compared (after a `+`) is mailed to all the same.
-    local, at, rest = _folded(email).partition("@")
-    local, domain = local.strip(), to_ascii(_domain_part(email))
-    # What is not ASCII can look like any other: whoever has such an address is asked about.
-    plain = bool(at) and local.isascii() and "." in domain and "@" not in rest
-    return plain and bool(_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain))
+    # As it is written: what is ASCII only once it is folded (as ß is), or once what cannot be seen is left
+    # out, is another mailbox. And all of it: what follows a `+` is mailed to, and makes nobody else.
+    local, *domains = _AT.split(email.strip())
+    if len(domains) != 1 or not local.isascii() or _seen(email) != email:
+        return False
+    # A domain that can have no name in the DNS is nobody's: never the one that it looks like.
+    domain = _dns_name(domains[0]) or ""
+    return "." in domain and bool(_LOCAL.fullmatch(local.casefold()) and _DOMAIN.fullmatch(domain))
 
 
 def normalised_email(email: str) -> str:
@@ -231,7 +234,7 @@ def normalised_email(email: str) -> str:
 
 def _domain_part(email: str) -> str:
     """What follows the last `@`, which may be one of the wide or small ones."""
-    return re.split("[@\uff20\ufe6b]", email)[-1]
+    return _AT.split(email)[-1]
 
 
 def to_ascii(domain: str) -> str:
@@ -250,7 +253,12 @@ def _dns_name(domain: str) -> str | None:
     import idna  # noqa: PLC0415 - few domains need it, and no start
 
     try:
-        return idna.encode(plain, uts46=True).decode().casefold().rstrip(".")
+        mapped = idna.uts46_remap(plain, std3_rules=False, transitional=False).rstrip(".")
+        # Label by label: a plain one that IDNA would not register (ab--cd) says nothing about the others.
+        return ".".join(
+            label.casefold() if label.isascii() else idna.alabel(label).decode()
+            for label in mapped.split(".")
+        )
     except (idna.IDNAError, UnicodeError):
         return None
 

@@ -241,10 +241,11 @@ def _asks(quote: Quote, policy: Policy) -> Iterator[Reason]:
     if quote.price is None:
         return
     cost, rules = policy.to_hold(quote.price), policy.approval
-    if cost > rules.ask_above:
+    # Zero means every gift: one whose list price is nothing costs shipping and fees all the same.
+    if cost > rules.ask_above or not rules.ask_above:
         text = "A person must say yes to this gift at this price."
         yield Reason(MUST_APPROVE, Effect.ASK, text)
-    if cost > rules.outside_chat_above:
+    if cost > rules.outside_chat_above or not rules.outside_chat_above:
         text = (
             f"Over {in_usd(rules.outside_chat_above)} a form in the chat is not enough: "
             "a person must approve outside the chat."

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import anyio
 import pytest
@@ -277,6 +279,66 @@ async def test_a_cancellation_is_approved_outside_and_done_once(
         assert (await connected.call("cancel_send", send_id=send))["outcome"] == "cancelled"
         assert (await connected.call("cancel_send", send_id=send))["outcome"] == "already_cancelled"
         assert await approve(connected, asked["question"]) is Ruling.CLOSED
+
+
+@ERAS
+async def test_a_slow_sendoso_makes_no_slow_reader(sandbox: Sandbox, mode: str) -> None:
+    """In rounds, everything is looked up again with the answer: that is no time in which a person read."""
+    read, served, slow = 0.3, sandbox.app, False
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await anyio.sleep(1.2 * read if slow else 0)
+        await served(scope, receive, send)
+
+    line = replace(sandbox, app=app)
+    policy = quick_policy(approval={"read_seconds": read})
+    async with chat(line, mode=mode, person=Person(YES), policy=policy, page=page) as connected:
+        send, before = await pending(connected), sends(sandbox)
+        await connected.call("search_inventory", query="")
+        slow = True
+        asked = await connected.call("create_send", **order())
+        kept = await connected.call("cancel_send", send_id=send)
+    assert [reason["code"] for reason in asked["reasons"]] == ["answered_too_fast"]
+    assert kept["outcome"] == "approval_required"
+    assert sends(sandbox) == before
+
+
+@ERAS
+async def test_a_gift_with_a_list_price_of_nothing_is_asked_about(sandbox: Sandbox, mode: str) -> None:
+    gift = next(gift for gift in sandbox.world.gifts() if gift.id == EGIFT)
+    object.__setattr__(gift, "price", Decimal(0))
+    person, before = Person(NO), sends(sandbox)
+    async with chat(sandbox, mode=mode, person=person, page=page) as connected:
+        assert (await connected.call("create_send", **order()))["outcome"] == "declined"
+    assert len(person.asked) == 1
+    assert sends(sandbox) == before
+
+
+@ERAS
+async def test_a_question_shows_where_an_address_ends(sandbox: Sandbox, mode: str) -> None:
+    """What comes first in it, the assistant may have made up to look like somebody else's."""
+    person = Person(NO)
+    local = "ann.smith@acme.com.mailé." + "internal-relay." * 8
+    address = {
+        "street2": "deliver to the reception, " * 7,
+        "street1": "Acme Corp, 1 Main Street, Springfield; " * 5,
+        "city": "Eveville",
+        "postal_code": "89001",
+    }
+    async with chat(sandbox, mode=mode, person=person, page=page) as connected:
+        made = await connected.call(
+            "create_recipient",
+            first_name="Ann",
+            last_name="Smith",
+            email=f"{local}evil.example",
+            address=address,
+        )
+        gift = next(gift.id for gift in sandbox.world.gifts() if gift.available and gift.type == "physical")
+        await connected.call("create_send", recipient_id=made["recipient_id"], item_id=gift)
+    lines = person.asked[0].splitlines()
+    assert lines[1].endswith('evil.example"')
+    assert any(line.startswith("Note: ") and "xn--mail-" in line for line in lines)
+    assert "Eveville" in next(line for line in lines if line.startswith("Shipped to: "))
 
 
 async def test_a_cancellation_that_was_answered_too_fast_is_not_put_again(sandbox: Sandbox) -> None:

@@ -147,8 +147,9 @@ def test_quotation_marks_cannot_be_closed_by_what_is_quoted(text: str) -> None:
 
 
 def test_a_quoted_text_is_cut_inside_its_marks() -> None:
-    assert quoted("x" * 500) == '"' + "x" * 119 + '…"'
-    assert quoted("x" * 500, longest=10) == '"' + "x" * 9 + '…"'
+    assert quoted("x" * 500) == '"' + "x" * 79 + "…" + "x" * 40 + '"'
+    assert quoted("ann@acme.example" + "x" * 500 + ".evil.example", longest=48).endswith('x.evil.example"')
+    assert quoted("x" * 500, longest=10) == '"' + "x" * 6 + "…" + "x" * 3 + '"'
 
 
 @SETTINGS

@@ -77,7 +77,8 @@ async def cancel_send(
         return await _cancel(ctx, send) if used else _no_longer_open()
     if not plan.in_chat:
         return await _outside(ctx, question, "This client cannot show a person the question.")
-    if services.sight.seconds(question.id) < float(services.guard.policy.approval.read_seconds):
+    seen = services.sight.seconds(question.id, answered=plan.answered)
+    if seen < float(services.guard.policy.approval.read_seconds):
         services.sight.ignore(question.id)
         return await _outside(
             ctx, question, "It was answered sooner than a person can read it: that answer does not count."

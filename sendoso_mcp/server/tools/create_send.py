@@ -83,8 +83,7 @@ async def create_send(
         return _result(await guard.send(plan.quote, idempotency_key, question=intent.id if intent else None))
     if question is None:
         return await _outside(ctx, plan, idempotency_key, _why_outside(plan))
-    # A question that another server put, or this one before a restart, is as old as the ledger says.
-    seen = services_of(ctx).sight.seconds(intent.id, unknown=guard.age(intent))
+    seen = services_of(ctx).sight.seconds(intent.id, answered=plan.answered, unknown=guard.age(intent))
     if seen < float(guard.policy.approval.read_seconds):
         # Nobody can have read it: a client that answers by itself has no say, whatever it says.
         earlier = await guard.defer(intent.id, "answered_too_fast")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
@@ -142,9 +143,9 @@ def count_listeners(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     opened: list[int] = []
     real = socket.create_server
 
-    def counted(address: tuple[str, int], *, backlog: int) -> socket.socket:
+    def counted(address: tuple[str, int], **options: Any) -> socket.socket:
         opened.append(address[1])
-        return real(address, backlog=backlog)
+        return real(address, **options)
 
     monkeypatch.setattr(socket, "create_server", counted)
     return opened

@@ -54,7 +54,11 @@ def test_a_hash_has_nothing_of_the_pin_in_it_and_a_salt_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "scrypt", "a hash", "scrypt$x$8$1$00$00", "scrypt$32768$8$1$zz$00", "$$$$$"]
+    "bad",
+    [
+        *("", "scrypt", "a hash", "$$$$$", "scrypt$x$8$1$00$00", "scrypt$32768$8$1$zz$00"),
+        *("scrypt$-1$8$1$00$00", "scrypt$99999999999999$8$1$00$00"),
+    ],
 )
 def test_what_is_no_hash_is_that_of_no_pin(bad: str) -> None:
     assert not is_pin(PIN, bad)
@@ -73,7 +77,9 @@ def test_a_pin_that_anybody_would_try_is_refused_without_being_repeated(bad: str
     assert not bad.strip() or bad.strip() not in str(caught.value)
 
 
-@pytest.mark.parametrize("good", [PIN, "135790", "x" * 5 + "y", "correct horse battery staple"])
+@pytest.mark.parametrize(
+    "good", [PIN, "135790", "x" * 5 + "y", "x2" * 32, "p\u00e4sse1", "correct horse battery staple"]
+)
 def test_a_pin_of_ones_own_is_taken(good: str) -> None:
     check_pin(good)
 
@@ -106,6 +112,15 @@ def test_each_wrong_try_makes_the_next_wait_longer(decisions: Decisions, clock: 
         waits.append(tried.wait)
         clock.go(seconds=tried.wait)
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, QUARTER, QUARTER, QUARTER, QUARTER]
+
+
+def test_a_clock_that_ran_ahead_does_not_lock_the_approver_out(decisions: Decisions, clock: Clock) -> None:
+    decisions.set_pin(HASH, "bob")
+    clock.go(days=30)
+    assert decisions.begin_try() == Try(HASH, 1)
+    clock.go(days=-30)
+    assert decisions.begin_try() == Try(HASH, 2)
+    assert decisions.begin_try() == Try(wait=2)
 
 
 def test_a_thousand_wrong_tries_are_still_counted(ledger: Ledger, decisions: Decisions, clock: Clock) -> None:
