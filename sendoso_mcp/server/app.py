@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import re
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from mcp import MCPError
+from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer, RequestStateSecurity
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError, UnexpectedToolError
-from mcp_types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, TextContent
+from mcp_types import (
+    INVALID_PARAMS,
+    CallToolResult,
+    GetPromptResult,
+    Icon,
+    InputRequiredResult,
+    TextContent,
+)
 from mcp_types import Tool as Definition
 from pydantic import AnyUrl, ValidationError
 
@@ -33,6 +43,15 @@ from sendoso_mcp.server.tools import TOOLS, ToolSpec
 
 log = logging.getLogger(__name__)
 
+_HOUR_MS = 3_600_000
+# What this server offers stays the same for as long as it runs, for everybody who reaches it. What can be
+# read changes with every gift: without a hint it is stale at once.
+_FIXED: tuple[CacheableMethod, ...] = (
+    "tools/list",
+    "prompts/list",
+    "resources/list",
+    "resources/templates/list",
+)
 # "Input should be", "String should have": the sentence is about the argument that is named before it.
 _PYDANTIC = re.compile(r"^(?:\w+ )?should ")
 
@@ -96,6 +115,8 @@ class _GiftServer(MCPServer[Services]):
                 description="Find, price, send, track and report corporate gifts.",
                 version=__version__,
                 website_url="https://developer.sendoso.com/",
+                icons=[_icon()],
+                cache_hints=dict.fromkeys(_FIXED, CacheHint(ttl_ms=_HOUR_MS, scope="public")),
                 instructions=instructions(self._specs, sandbox=services.sandbox),
                 request_state_security=RequestStateSecurity(keys=[services.state_key], ttl=hours * 3600),
                 **options,
@@ -209,6 +230,12 @@ class _GiftServer(MCPServer[Services]):
         data = finish(result.structured_content or {}, sandbox=self._sandbox)
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=data)
+
+
+def _icon() -> Icon:
+    """A parcel, for clients that show who they talk to; in the answer itself, so that nothing is fetched."""
+    drawn = base64.b64encode(Path(__file__).with_name("icon.svg").read_bytes()).decode()
+    return Icon(src=f"data:image/svg+xml;base64,{drawn}", mime_type="image/svg+xml", sizes=["any"])
 
 
 def _told(text: str, error: ToolError | MCPError) -> ToolError:

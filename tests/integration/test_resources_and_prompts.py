@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from mcp import MCPError
@@ -16,6 +18,7 @@ from mcp_types import (
 )
 from support import EGIFT, ERAS, SARAH, Chat, chat, quick_policy
 
+from sendoso_mcp import __version__
 from sendoso_mcp.sandbox import Fault, create_sandbox
 from sendoso_mcp.server.services import SANDBOX_NOTE
 
@@ -154,3 +157,33 @@ async def test_a_completion_does_not_fail_with_sendoso() -> None:
     async with chat(sandbox) as connected:
         found = await connected.client.complete(RECIPIENT, {"name": "recipient", "value": "sarah"})
     assert found.completion.values == []
+
+
+async def test_what_stays_the_same_may_be_kept_and_what_moves_may_not() -> None:
+    async with chat(create_sandbox()) as connected:
+        client = connected.client
+        lists: list[Any] = [
+            await client.list_tools(),
+            await client.list_prompts(),
+            await client.list_resources(),
+            await client.list_resource_templates(),
+        ]
+        moving = await client.read_resource("sendoso://budget")
+    assert {(found.ttl_ms, found.cache_scope) for found in lists} == {(3_600_000, "public")}
+    assert (moving.ttl_ms, moving.cache_scope) == (0, "private")
+
+
+@ERAS
+async def test_the_server_says_who_it_is(mode: str) -> None:
+    async with chat(create_sandbox(), mode=mode) as connected:
+        info = connected.client.server_info
+    assert info is not None
+    assert (info.name, info.version) == ("sendoso", __version__)
+    assert info.website_url == "https://developer.sendoso.com/"
+    assert info.icons is not None
+    (icon,) = info.icons
+    kind, drawn = icon.src.split(",")
+    assert kind == f"data:{icon.mime_type};base64"
+    picture = ElementTree.fromstring(base64.b64decode(drawn))  # noqa: S314 - it is our own
+    assert picture.tag == "{http://www.w3.org/2000/svg}svg"
+    assert {path.tag for path in picture} == {"{http://www.w3.org/2000/svg}path"}

@@ -10,6 +10,7 @@ from support import EGIFT, ERAS, SARAH, Person, chat, facts, sends, text_of
 
 from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
 from sendoso_mcp.server.services import SANDBOX_NOTE
+from sendoso_mcp.server.tools import TOOLS
 
 pytestmark = pytest.mark.anyio
 CALLS: list[tuple[str, dict[str, Any]]] = [
@@ -54,6 +55,20 @@ async def test_text_and_structure_carry_the_same_facts_and_the_sandbox_says_so(
     assert result.structured_content is not None
     assert result.structured_content["sandbox"] == SANDBOX_NOTE
     assert "\n" not in text_of(result)
+
+
+@ERAS
+@pytest.mark.parametrize("tool", ["get_send", "cancel_send"])
+async def test_so_do_those_of_a_send(sandbox: Sandbox, mode: str, tool: str) -> None:
+    async with chat(sandbox, mode=mode, person=Person()) as connected:
+        sent = await connected.call("create_send", recipient_id=SARAH, item_id=EGIFT)
+        result = await connected.client.call_tool(tool, {"send_id": sent["send_id"]})
+    assert facts(result) == result.structured_content
+    assert not nulls(result.structured_content)
+
+
+def test_every_tool_is_among_them() -> None:
+    assert {tool for tool, _ in CALLS} | {"get_send", "cancel_send"} == {spec.name for spec in TOOLS}
 
 
 async def test_a_search_pages_through_everything_once(sandbox: Sandbox) -> None:
