@@ -27,6 +27,7 @@ from sendoso_mcp.spending.ledger import Intent, State
 from sendoso_mcp.spending.policy import to_ascii
 from sendoso_mcp.spending.quote import Quote, SendRequest
 from sendoso_mcp.spending.verdict import MUST_APPROVE, Verdict, in_usd
+from sendoso_mcp.tracing import span
 
 SEND = "Send it"
 _EMAIL_SHOWN = 320
@@ -112,14 +113,20 @@ async def plan_send(
     if isinstance(position, Settlement):
         return Repeat(position)
     try:
-        quote = await guard.quote(request, position)
+        with span("quote"):
+            quote = await guard.quote(request, position)
     except SendosoError:
         # Meanwhile another call with the key may have ordered: then that is the answer, not this error.
         if idempotency_key and (earlier := await guard.recall(idempotency_key, request)) is not None:
             return Repeat(earlier)
         raise
     answering = asks_in_rounds(ctx) and ctx.request_state is not None
-    considered = await guard.consider(quote, idempotency_key, answering=answering, in_chat=can_ask(ctx))
+    with span("approval") as facts:
+        considered = await guard.consider(quote, idempotency_key, answering=answering, in_chat=can_ask(ctx))
+        facts["verdict"] = considered.verdict.effect.value
+        facts["reasons"] = ",".join(reason.code for reason in considered.verdict.deciding)
+        if considered.question is not None:
+            facts["intent"] = considered.question.id
     if considered.earlier is not None:
         return Repeat(considered.earlier)
     plan = Plan(quote, considered.verdict, considered.question)

@@ -43,6 +43,7 @@ from sendoso_mcp.spending.ledger import (
 )
 from sendoso_mcp.spending.reconcile import new_mark
 from sendoso_mcp.spending.recovery import Recovery
+from sendoso_mcp.tracing import span
 
 log = logging.getLogger(__name__)
 
@@ -208,10 +209,14 @@ class Dispatcher:
         intent = reserved.intent
         self._running[intent.id] = running
         boundary("order: before it is given")
-        outcome, error = await self._place(order)
+        with span("dispatch") as facts:
+            outcome, error = await self._place(order)
+            facts |= {"intent": intent.id, "outcome": outcome.state.value}
         boundary("order: after it was given")
         try:
-            intent = await in_thread(ledger.settle, intent.id, outcome)
+            with span("settle") as facts:
+                facts["intent"] = intent.id
+                intent = await in_thread(ledger.settle, intent.id, outcome)
         except LedgerUnavailable:
             log.exception("what came of intent %s is not written down yet: %s", intent.id, outcome.state)
             self._tasks.start_soon(self._write_later, token, outcome)

@@ -21,6 +21,7 @@ RULES = {
     "models": {"fields"},
     "settings": {"errors"},
     "together": set(),
+    "tracing": set(),
     "web": set(),
     "calls": set(),
     "api": BASE | {"absent"},
@@ -31,7 +32,7 @@ RULES = {
     "spending.ledger": BASE | {"spending"},
     "spending.pace": BASE | {"spending", "spending.ledger"},
     "spending.recovery": BASE | {"api", "spending", "spending.ledger"},
-    "spending.dispatch": BASE | {"api", "spending", "spending.ledger", "spending.recovery"},
+    "spending.dispatch": BASE | {"tracing"} | {"api", "spending", "spending.ledger", "spending.recovery"},
     "spending.guard": BASE | {"together"} | {"api", "spending", "spending.ledger", "spending.dispatch"},
     "server": BASE
     | {"api", "spending", "spending.ledger", "spending.dispatch", "spending.guard"}
@@ -43,6 +44,7 @@ RULES = {
         "server.services",
         "spending.approvals",
         "spending.desk",
+        "tracing",
     },
     "server.outside": BASE | {"spending", "spending.approvals"},
     "server.services": BASE
@@ -60,6 +62,7 @@ OUTSIDE = {
     "mcp": {"server", "server.services", "cli"},
     "mcp_types": {"server", "cli"},
     "sqlite3": {"spending.ledger", "catalog"},
+    "opentelemetry": {"tracing"},
     "psycopg": {"spending.ledger"},
     "uvicorn": {"web"},
     "starlette": {"cli", "page", "sandbox"},
