@@ -1,4 +1,4 @@
-"""What a person decides outside the chat, in the ledger: a yes or no, a PIN, envelopes, cancellations."""
+"""What a person allows in advance, and which sends they let be cancelled, in the ledger."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from ledger_kit import ask, confirm, dispatch, order, rows, settle, wish, yes
+from ledger_kit import confirm, dispatch, rows, settle, wish
 from ledgers import START, Clock
 from spending_kit import budget, item, policy, quote, recipient
 
@@ -27,12 +27,10 @@ from sendoso_mcp.spending.ledger import (
     State,
     Wish,
 )
-from sendoso_mcp.spending.ledger.asking import RENEWED_AFTER
 from sendoso_mcp.spending.policy import Policy
 from sendoso_mcp.spending.quote import Quote, SendRequest
 from sendoso_mcp.spending.verdict import Effect
 
-KEYS = pytest.mark.parametrize("key", [None, "k"])
 WITHIN = timedelta(hours=24)
 FACTS = (("To", "Ann Lee"), ("Gift", "Mug"))
 
@@ -59,253 +57,6 @@ def use(ledger: Ledger, for_: Wish, question: Intent | None = None) -> Reserved 
 
 def whole(ledger: Ledger) -> None:
     assert not isinstance(ledger.verify(), Break)
-
-
-# A yes that waits
-
-
-@KEYS
-def test_a_yes_waits_until_the_wish_is_made_again_and_is_used_once(
-    ledger: Ledger, decisions: Decisions, clock: Clock, key: str | None
-) -> None:
-    question = ask(ledger, wish(key=key))
-    assert isinstance(use(ledger, wish(key=key), question), Refusal)
-    assert approve(decisions, question) is Granted.DONE
-    assert [one.state for one in decisions.waiting("ann")] == [State.APPROVED]
-    clock.go(hours=23)
-    verdict, found = ledger.consider(wish(key=key))
-    assert (verdict.effect, found and found.id) == (Effect.ASK, question.id)
-    reserved = use(ledger, wish(key=key), question)
-    assert isinstance(reserved, Reserved)
-    assert rows(ledger, "SELECT rung, approver FROM approvals") == [(OUTSIDE, "Ann's boss")]
-    assert use(ledger, wish(key=key), question) == Past(ledger.known(question.id))
-    assert rows(ledger, "SELECT count(*) FROM attempts") == [(1,)]
-    assert rows(ledger, "SELECT * FROM grants") == []
-    assert decisions.waiting() == []
-    whole(ledger)
-
-
-@KEYS
-@pytest.mark.parametrize("again", [False, True], ids=["at the order", "at the look before it"])
-@pytest.mark.parametrize(
-    "changed",
-    [
-        wish(quote(gift=item(price=30))),
-        wish(quote(gift=item(price=10))),
-        wish(quote(gift=item(name="Bowl"))),
-        wish(quote(person=recipient(address=None))),
-        wish(policy=policy(limits={"per_day": 500})),
-    ],
-    ids=["dearer", "cheaper", "gift", "address", "policy"],
-)
-def test_a_yes_is_void_when_what_it_was_said_to_has_changed(
-    ledger: Ledger, decisions: Decisions, key: str | None, changed: Wish, again: bool
-) -> None:
-    question, changed = ask(ledger, wish(key=key)), replace(changed, key=key)
-    assert approve(decisions, question) is Granted.DONE
-    if again:
-        _, anew = ledger.consider(changed, in_chat=False)
-        assert anew is not None
-        assert anew.id != question.id
-        assert anew.state is State.AWAITING_APPROVAL
-        assert isinstance(use(ledger, changed, anew), Refusal)
-    else:
-        refusal = use(ledger, changed, question)
-        assert isinstance(refusal, Refusal)
-        assert refusal.stale
-    assert ledger.known(question.id).state is State.EXPIRED
-    assert rows(ledger, "SELECT * FROM grants") == []
-    assert approve(decisions, question) is Granted.CLOSED
-    # Not even if all is as it was: that is another question.
-    assert use(ledger, wish(key=key), question) == Past(ledger.known(question.id))
-    assert rows(ledger, "SELECT * FROM attempts") == []
-    whole(ledger)
-
-
-def test_a_reason_to_ask_that_came_up_after_the_yes_makes_it_void(
-    ledger: Ledger, decisions: Decisions
-) -> None:
-    question = ask(ledger, wish())
-    assert approve(decisions, question) is Granted.DONE
-    confirm(ledger, order(ledger, wish(key="another")))
-    refusal = use(ledger, wish(), question)
-    assert isinstance(refusal, Refusal)
-    assert refusal.stale
-    assert any(reason.code == "near_duplicate" for reason in refusal.verdict.reasons)
-
-
-@KEYS
-def test_a_yes_is_for_a_day(ledger: Ledger, decisions: Decisions, clock: Clock, key: str | None) -> None:
-    first = ask(ledger, wish(key=key))
-    assert approve(decisions, first) is Granted.DONE
-    clock.go(hours=24)
-    assert decisions.waiting() == []
-    assert decisions.reject(first.id, first.seal, "boss") is Granted.CLOSED
-    refusal = use(ledger, wish(key=key), first)
-    assert isinstance(refusal, Refusal)
-    assert refusal.stale
-
-    second = ask(ledger, wish(key=key))
-    assert approve(decisions, second) is Granted.DONE
-    clock.go(hours=24)
-    third = ask(ledger, wish(key=key))
-    assert third.id != second.id
-    assert ledger.known(second.id).reason == "yes_not_used"
-    clock.go(hours=24)
-    assert approve(decisions, third) is Granted.CLOSED
-    assert rows(ledger, "SELECT * FROM attempts") == []
-
-
-@KEYS
-@pytest.mark.parametrize(
-    ("approved", "reason"), [(False, "person_declined"), (True, "yes_taken_back")], ids=["no", "taken back"]
-)
-def test_a_no_outside_the_chat_is_the_end_of_it(
-    ledger: Ledger, decisions: Decisions, key: str | None, approved: bool, reason: str
-) -> None:
-    question = ask(ledger, wish(key=key))
-    if approved:
-        assert approve(decisions, question) is Granted.DONE
-    assert decisions.reject(question.id, "another seal", "boss") is Granted.CHANGED
-    assert decisions.reject(question.id, question.seal, "boss") is Granted.DONE
-    ended = ledger.known(question.id)
-    assert (ended.state, ended.reason) == (State.DECLINED, reason)
-    assert use(ledger, wish(key=key), question) == Past(ended)
-    assert decisions.reject(question.id, question.seal, "boss") is Granted.CLOSED
-    assert approve(decisions, question) is Granted.CLOSED
-    whole(ledger)
-
-
-def test_nobody_else_can_use_a_yes(ledger: Ledger, decisions: Decisions) -> None:
-    question = ask(ledger, wish())
-    assert approve(decisions, question) is Granted.DONE
-    _, of_bob = ledger.consider(wish(principal="bob"))
-    assert of_bob is not None
-    assert of_bob.id != question.id
-    assert of_bob.state is State.AWAITING_APPROVAL
-    assert isinstance(use(ledger, wish(principal="bob"), of_bob), Refusal)
-    assert [one.id for one in decisions.waiting("bob")] == [of_bob.id]
-    assert isinstance(use(ledger, wish(principal="bob"), question), Refusal)
-    assert rows(ledger, "SELECT * FROM attempts") == []
-
-
-def test_a_yes_is_to_the_facts_under_its_seal_and_is_given_once(ledger: Ledger, decisions: Decisions) -> None:
-    question, other = ask(ledger, wish()), ask(ledger, wish(key="k"))
-    assert question.seal != other.seal
-    for seal in ("", "another", other.seal):
-        given = decisions.approve(question.id, seal, rung=OUTSIDE, approver="boss")
-        assert given is Granted.CHANGED
-    assert approve(decisions, question) is Granted.DONE
-    assert approve(decisions, question) is Granted.CLOSED
-    assert decisions.approve("none such", "s", rung=OUTSIDE, approver="boss") is Granted.UNKNOWN
-    assert decisions.reject("none such", "s", "boss") is Granted.UNKNOWN
-    assert rows(ledger, "SELECT intent_id FROM grants") == [(question.id,)]
-
-
-def test_a_form_is_not_enough_where_policy_wants_more(ledger: Ledger, decisions: Decisions) -> None:
-    rules = policy(approval={"outside_chat_above": 10})
-    first = ask(ledger, wish(policy=rules))
-    refused = ledger.reserve(wish(policy=rules), dispatch(), question=first.id, approval=yes(first))
-    assert isinstance(refused, Refusal)
-    second = ask(ledger, wish(policy=rules))
-    assert approve(decisions, second) is Granted.DONE
-    assert isinstance(use(ledger, wish(policy=rules), second), Reserved)
-
-
-def test_a_limit_that_was_used_up_after_the_yes_denies_it(ledger: Ledger, decisions: Decisions) -> None:
-    rules = policy(limits={"per_day": 30})
-    question = ask(ledger, wish(policy=rules))
-    assert approve(decisions, question) is Granted.DONE
-    order(ledger, wish(policy=rules, key="another"))
-    refusal = use(ledger, wish(policy=rules), question)
-    assert isinstance(refusal, Refusal)
-    assert refusal.verdict.effect is Effect.DENY
-    assert ledger.known(question.id).state is State.DENIED
-    assert rows(ledger, "SELECT * FROM grants") == []
-
-
-@KEYS
-def test_a_question_that_waits_outside_keeps_its_number(
-    ledger: Ledger, clock: Clock, key: str | None
-) -> None:
-    _, asked = ledger.consider(wish(key=key), in_chat=False)
-    assert asked is not None
-    clock.go(seconds=RENEWED_AFTER + 1)
-    assert ledger.consider(wish(key=key), in_chat=False)[1] == asked
-    _, in_chat = ledger.consider(wish(key=key))
-    assert in_chat is not None
-    assert in_chat.id != asked.id
-
-
-@KEYS
-def test_a_question_that_was_left_to_a_person_outside_stays_there(
-    ledger: Ledger, decisions: Decisions, clock: Clock, key: str | None
-) -> None:
-    asked = ask(ledger, wish(key=key))
-    left = ledger.defer(asked.id, "answered_too_fast")
-    assert (left.state, left.reason) == (State.AWAITING_APPROVAL, "answered_too_fast")
-    clock.go(seconds=RENEWED_AFTER + 1)
-    _, again = ledger.consider(wish(key=key))
-    assert again is not None
-    assert (again.id, again.reason) == (asked.id, "answered_too_fast")
-    assert approve(decisions, again) is Granted.DONE
-    assert ledger.defer(asked.id, "answered_too_fast").state is State.APPROVED
-    clock.go(seconds=RENEWED_AFTER + 1)
-    assert isinstance(use(ledger, wish(key=key), asked), Reserved)
-    whole(ledger)
-
-
-# The PIN
-
-
-def test_of_a_pin_only_a_hash_is_kept_and_each_failure_doubles_the_wait(
-    ledger: Ledger, decisions: Decisions, clock: Clock
-) -> None:
-    assert not decisions.has_pin()
-    assert (decisions.begin_try().pin_hash, decisions.begin_try().wait) == ("", 0)
-    decisions.set_pin("a hash", "boss")
-    assert decisions.has_pin()
-    waits = []
-    for number in range(1, 13):
-        tried = decisions.begin_try()
-        assert tried.pin_hash == "a hash"
-        # Written before anybody looks whether it was right.
-        assert rows(ledger, "SELECT failures FROM approver") == [(number,)]
-        waits.append(tried.wait)
-        clock.go(seconds=tried.wait / 2)
-        early = decisions.begin_try()
-        assert (early.pin_hash, early.wait) == ("", tried.wait / 2)
-        assert rows(ledger, "SELECT failures FROM approver") == [(number,)]
-        clock.go(seconds=tried.wait / 2)
-    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
-    whole(ledger)
-
-
-@pytest.mark.parametrize("closed", [False, True])
-def test_a_right_pin_forgets_the_failures(
-    ledger: Ledger, decisions: Decisions, clock: Clock, closed: bool
-) -> None:
-    """Also if it came too late for its question."""
-    decisions.set_pin("a hash", "boss")
-    question = ask(ledger, wish())
-    if closed:
-        ledger.decline(question.id, "ann")
-    for _ in range(5):
-        clock.go(seconds=decisions.begin_try().wait)
-    assert decisions.begin_try().pin_hash
-    assert approve(decisions, question) is (Granted.CLOSED if closed else Granted.DONE)
-    assert rows(ledger, "SELECT failures FROM approver") == [(0,)]
-    assert decisions.begin_try().wait == 1
-
-
-def test_a_new_pin_replaces_the_old_one(ledger: Ledger, decisions: Decisions) -> None:
-    decisions.set_pin("a hash", "boss")
-    decisions.begin_try()
-    decisions.set_pin("another", "boss")
-    assert decisions.begin_try().pin_hash == "another"
-    assert rows(ledger, "SELECT count(*) FROM approver") == [(1,)]
-    assert rows(ledger, "SELECT count(*) FROM deeds WHERE document LIKE '%hash%'") == [(0,)]
-    whole(ledger)
 
 
 # Envelopes
