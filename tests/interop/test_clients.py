@@ -25,6 +25,7 @@ HERE = Path(__file__).parent / "clients"
 ENVIRONMENTS = ROOT / ".venv-interop"
 PYTHON = {
     "FastMCP": ("agents", "fastmcp_client.py"),
+    "LangChain": ("langchain", "langchain_client.py"),
 }
 """Each client's environment, and the program that drives it."""
 CASES = [f"{client}, {transport}" for client in PYTHON for transport in ("stdio", "http")]
