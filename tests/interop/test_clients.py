@@ -27,6 +27,7 @@ PYTHON = {
     "FastMCP": ("agents", "fastmcp_client.py"),
     "LangChain": ("langchain", "langchain_client.py"),
     "OpenAI Agents SDK": ("agents", "openai_agents_client.py"),
+    "Pydantic AI": ("agents", "pydantic_ai_client.py"),
 }
 """Each client's environment, and the program that drives it."""
 CASES = [f"{client}, {transport}" for client in PYTHON for transport in ("stdio", "http")]
