@@ -25,6 +25,7 @@ HERE = Path(__file__).parent / "clients"
 ENVIRONMENTS = ROOT / ".venv-interop"
 PYTHON = {
     "FastMCP": ("agents", "fastmcp_client.py"),
+    "Google ADK": ("adk", "google_adk_client.py"),
     "LangChain": ("langchain", "langchain_client.py"),
     "OpenAI Agents SDK": ("agents", "openai_agents_client.py"),
     "Pydantic AI": ("agents", "pydantic_ai_client.py"),
