@@ -70,7 +70,7 @@ def _rows(clients: dict[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, A
     """Each client with what was seen of it, and over which transports; several rows where these differ."""
     rows: list[tuple[str, dict[str, Any], list[str]]] = []
     for case, facts in clients.items():
-        name, transport = case.split(", ")
+        name, transport = case.rsplit(", ", 1)
         for row in rows:
             if row[:2] == (name, facts):
                 row[2].append(transport)

@@ -23,20 +23,27 @@ from sendoso_mcp.server.tools import TOOLS
 
 HERE = Path(__file__).parent / "clients"
 ENVIRONMENTS = ROOT / ".venv-interop"
-PYTHON = {
+PROGRAMS = {
     "FastMCP": ("agents", "fastmcp_client.py"),
     "Google ADK": ("adk", "google_adk_client.py"),
     "LangChain": ("langchain", "langchain_client.py"),
     "OpenAI Agents SDK": ("agents", "openai_agents_client.py"),
     "Pydantic AI": ("agents", "pydantic_ai_client.py"),
+    "TypeScript SDK 1": ("agents", "typescript_client.py", "1"),
+    "TypeScript SDK 2": ("agents", "typescript_client.py", "2"),
 }
-"""Each client's environment, and the program that drives it."""
-CASES = [f"{client}, {transport}" for client in PYTHON for transport in ("stdio", "http")]
+"""Each client's environment, and the program that drives it, with its argument."""
+CASES = [
+    f"{client}, {transport}"
+    for client in PROGRAMS
+    # The Inspector's command line starts a server for each call, and an embedded sandbox ends with it.
+    for transport in (("http",) if "Inspector" in client else ("stdio", "http"))
+]
 
 
 def words(client: str) -> list[str]:
-    environment, program = PYTHON[client]
-    return [str(ENVIRONMENTS / environment / "bin" / "python"), str(HERE / program)]
+    environment, program, *more = PROGRAMS[client]
+    return [str(ENVIRONMENTS / environment / "bin" / "python"), str(HERE / program), *more]
 
 
 def drive(command: list[str], transport: str, where: str) -> dict[str, Any]:
@@ -61,7 +68,7 @@ async def gifts(url: str) -> int:
 def test_a_client_finds_previews_sends_once_with_a_yes_and_not_with_a_no(
     case: str, request: pytest.FixtureRequest, record: Record, figure: Callable[[str], None]
 ) -> None:
-    client, transport = case.split(", ")
+    client, transport = case.rsplit(", ", 1)
     if transport == "stdio":
         seen = drive(words(client), "stdio", COMMAND[0])
     else:

@@ -184,7 +184,7 @@ def report(**facts: Any) -> None:
 
 def target() -> tuple[str, str]:
     """`stdio` and the server's command, or `http` and its address, as the test gave them."""
-    _, transport, where = sys.argv
+    *_, transport, where = sys.argv
     return transport, where
 
 
