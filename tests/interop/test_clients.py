@@ -27,6 +27,8 @@ PROGRAMS = {
     "FastMCP": ("agents", "fastmcp_client.py"),
     "Google ADK": ("adk", "google_adk_client.py"),
     "LangChain": ("langchain", "langchain_client.py"),
+    "MCP Inspector, legacy": ("agents", "inspector_client.py", "legacy"),
+    "MCP Inspector, modern": ("agents", "inspector_client.py", "modern"),
     "OpenAI Agents SDK": ("agents", "openai_agents_client.py"),
     "Pydantic AI": ("agents", "pydantic_ai_client.py"),
     "TypeScript SDK 1": ("agents", "typescript_client.py", "1"),
