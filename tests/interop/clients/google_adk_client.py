@@ -16,7 +16,7 @@ from google.genai import types
 from mcp import StdioServerParameters
 from mcp.types import ElicitResult
 
-from interop.clients.job import PROMPT, PROMPT_ARGUMENTS, READS, Person, Script, email, report, target
+from interop.clients.job import PROMPT, PROMPT_ARGUMENTS, READS, Person, Script, email, job, report, target
 
 
 class Scripted(BaseLlm):
@@ -29,7 +29,10 @@ class Scripted(BaseLlm):
         self.told.append(str(llm_request.config.system_instruction))
         last = llm_request.contents[-1].parts[-1].function_response
         step = self.script.next(answer_of(last.response) if last else None)
-        part = types.Part.from_function_call(name=step[0], args=step[1]) if step else types.Part(text="Done.")
+        if isinstance(step, str):
+            part = types.Part(text=step)
+        else:
+            part = types.Part.from_function_call(name=step[0], args=step[1])
         yield LlmResponse(content=types.Content(role="model", parts=[part]))
 
 
@@ -40,7 +43,7 @@ def answer_of(response: dict[str, Any]) -> dict[str, Any]:
 async def main() -> None:
     transport, where = target()
     person = Person()
-    script = Script(person, email())
+    script = Script(job(person, email()))
 
     async def ask(context: Any, params: Any) -> ElicitResult:
         await asyncio.sleep(READS)

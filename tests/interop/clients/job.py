@@ -25,7 +25,8 @@ PROMPT = "draft_gift"
 PROMPT_ARGUMENTS = {"recipient": "Sarah Johnson"}
 
 Answer = dict[str, Any]
-Job = Generator[tuple[str, Answer], Answer, Answer]
+Step = tuple[str, Answer] | str
+Job = Generator[Step, Any, Answer]
 
 
 class Failed(Exception):
@@ -143,9 +144,21 @@ def job(person: Person, email: str) -> Job:
     }
 
 
-def _send(person: Person, order: Answer) -> Generator[tuple[str, Answer], Answer, Answer]:
+def gift() -> Job:
+    """Finds a gift and a person and sends it; where that waits for a yes, says so, and calls again."""
+    gifts = (yield "search_inventory", {"query": "coffee", "max_price": 40, "limit": 1})["gifts"]
+    people = (yield "search_recipients", {"query": "Sarah Johnson", "limit": 1})["people"]
+    order = {"recipient_id": people[0]["id"], "item_id": gifts[0]["id"], "idempotency_key": "k"}
+    done: Answer = yield "create_send", order
+    if done["outcome"] == "approval_required":
+        yield f"Decide at {done['url']}"
+        done = yield "create_send", order
+    return done
+
+
+def _send(person: Person, order: Answer) -> Job:
     """Sends, and has the person decide on the page where the client could not show a form."""
-    done = yield "create_send", order
+    done: Answer = yield "create_send", order
     if done["outcome"] == "approval_required":
         person.decides(done["url"])
         done = yield "create_send", order
@@ -153,25 +166,30 @@ def _send(person: Person, order: Answer) -> Generator[tuple[str, Answer], Answer
 
 
 class Script:
-    """The job as what a scripted model says: after each answer the next call, and in the end None."""
+    """A job as what a scripted model says: after each answer the next call, or words.
 
-    def __init__(self, person: Person, email: str) -> None:
-        self._job = job(person, email)
+    Attributes:
+        seen: the job's value, once it is done.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
         self.seen: Answer | None = None
 
-    def next(self, answer: Answer | None) -> tuple[str, Answer] | None:
-        """The call after this answer; None when all is done."""
+    def next(self, answer: Answer | None) -> Step:
+        """What comes after this answer, which is None at first and after words; in the end words."""
         try:
-            return next(self._job) if answer is None else self._job.send(answer)
+            return self._job.send(answer)
         except StopIteration as ended:
-            self.seen = ended.value
-            return None
+            self.seen = dict(ended.value)
+            return f"Done: {self.seen}"
 
 
 async def by_hand(person: Person, email: str, call: Callable[[str, Answer], Awaitable[Answer]]) -> Answer:
     """Does the job with a function that calls a tool."""
-    script, answer = Script(person, email), None
-    while (step := script.next(answer)) is not None:
+    script = Script(job(person, email))
+    answer: Answer | None = None
+    while not isinstance(step := script.next(answer), str):
         answer = await call(*step)
     assert script.seen is not None
     return script.seen

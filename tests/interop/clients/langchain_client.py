@@ -18,7 +18,18 @@ from langchain_mcp_adapters.resources import load_mcp_resources
 from langchain_mcp_adapters.tools import load_mcp_tools
 from mcp.types import ElicitResult
 
-from interop.clients.job import BUDGET, PROMPT, PROMPT_ARGUMENTS, READS, Person, Script, email, report, target
+from interop.clients.job import (
+    BUDGET,
+    PROMPT,
+    PROMPT_ARGUMENTS,
+    READS,
+    Person,
+    Script,
+    email,
+    job,
+    report,
+    target,
+)
 
 
 class Scripted(BaseChatModel):
@@ -38,8 +49,11 @@ class Scripted(BaseChatModel):
         last = messages[-1]
         step = self.script.next(answer_of(last) if isinstance(last, ToolMessage) else None)
         self.turns += 1
-        calls = [{"name": step[0], "args": step[1], "id": f"call{self.turns}"}] if step else []
-        return ChatResult(generations=[ChatGeneration(message=AIMessage("", tool_calls=calls))])
+        if isinstance(step, str):
+            said = AIMessage(step)
+        else:
+            said = AIMessage("", tool_calls=[{"name": step[0], "args": step[1], "id": f"call{self.turns}"}])
+        return ChatResult(generations=[ChatGeneration(message=said)])
 
 
 def answer_of(message: Any) -> dict[str, Any]:
@@ -63,7 +77,7 @@ async def main() -> None:
     async with client.session("sendoso", auto_initialize=False) as session:
         opened = await session.initialize()
         tools = await load_mcp_tools(session)
-        script = Script(person, email())
+        script = Script(job(person, email()))
         agent = create_agent(Scripted(script=script), tools)
         await agent.ainvoke({"messages": [("user", "Send Sarah a gift.")]}, {"recursion_limit": 100})
         assert script.seen is not None

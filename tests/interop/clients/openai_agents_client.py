@@ -11,7 +11,7 @@ from agents import Agent, Model, ModelResponse, RunConfig, Runner, Usage
 from agents.mcp import MCPServerStdio, MCPServerStreamableHttp
 from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
 
-from interop.clients.job import BUDGET, PROMPT, PROMPT_ARGUMENTS, Person, Script, email, report, target
+from interop.clients.job import BUDGET, PROMPT, PROMPT_ARGUMENTS, Person, Script, email, job, report, target
 
 
 class Scripted(Model):
@@ -27,7 +27,7 @@ class Scripted(Model):
         answered = last.get("type") == "function_call_output"
         step = self.script.next(answer_of(last["output"]) if answered else None)
         self.turns += 1
-        if step:
+        if isinstance(step, tuple):
             said = ResponseFunctionToolCall(
                 name=step[0],
                 arguments=json.dumps(step[1]),
@@ -35,7 +35,7 @@ class Scripted(Model):
                 type="function_call",
             )
         else:
-            text = ResponseOutputText(text="Done.", type="output_text", annotations=[])
+            text = ResponseOutputText(text=step, type="output_text", annotations=[])
             said = ResponseOutputMessage(
                 id="m", content=[text], role="assistant", status="completed", type="message"
             )
@@ -57,7 +57,7 @@ async def main() -> None:
         if transport == "stdio"
         else MCPServerStreamableHttp(params={"url": where}, client_session_timeout_seconds=30)
     )
-    script = Script(Person(), email())
+    script = Script(job(Person(), email()))
     async with server:
         agent = Agent(name="Gifts", mcp_servers=[server], model=Scripted(script))
         tools = [tool.name for tool in await server.list_tools()]
@@ -78,4 +78,5 @@ async def main() -> None:
         )
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

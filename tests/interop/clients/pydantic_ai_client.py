@@ -11,27 +11,44 @@ from pydantic_ai import Agent, ModelResponse, TextPart, ToolCallPart, ToolReturn
 from pydantic_ai.mcp import MCPToolset
 from pydantic_ai.models.function import FunctionModel
 
-from interop.clients.job import BUDGET, PROMPT, PROMPT_ARGUMENTS, READS, Person, Script, email, report, target
+from interop.clients.job import (
+    BUDGET,
+    PROMPT,
+    PROMPT_ARGUMENTS,
+    READS,
+    Person,
+    Script,
+    email,
+    job,
+    report,
+    target,
+)
+
+
+def scripted(script: Script) -> FunctionModel:
+    """A model that says what the script says, from the last tool's answer."""
+
+    async def model(messages: list[Any], info: Any) -> ModelResponse:
+        last = messages[-1].parts[-1]
+        step = script.next(dict(last.content) if isinstance(last, ToolReturnPart) else None)
+        return ModelResponse(parts=[TextPart(step) if isinstance(step, str) else ToolCallPart(*step)])
+
+    return FunctionModel(model)
 
 
 async def main() -> None:
     transport, where = target()
     person = Person()
-    script = Script(person, email())
+    script = Script(job(person, email()))
 
     async def ask(message: str, kind: Any, params: Any, context: Any) -> dict[str, str]:
         await asyncio.sleep(READS)
         return person.fills(message, params.requested_schema)
 
-    async def model(messages: list[Any], info: Any) -> ModelResponse:
-        last = messages[-1].parts[-1]
-        step = script.next(dict(last.content) if isinstance(last, ToolReturnPart) else None)
-        return ModelResponse(parts=[ToolCallPart(*step) if step else TextPart("Done.")])
-
     toolset = MCPToolset(
         StdioTransport(where, []) if transport == "stdio" else where, elicitation_handler=ask
     )
-    agent = Agent(FunctionModel(model), toolsets=[toolset])
+    agent = Agent(scripted(script), toolsets=[toolset])
     async with agent:
         await agent.run("Send Sarah a gift.", usage_limits=UsageLimits(request_limit=50))
         assert script.seen is not None
@@ -49,4 +66,5 @@ async def main() -> None:
         )
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())
