@@ -49,6 +49,8 @@ def quoted(text: str, *, longest: int = 120) -> str:
 
     What is too long is cut in its middle: an address ends with what matters most, its domain or its city.
     """
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]}…{text[1 - LONGEST // 2 :]}"
     line = clean_line(text, longest=LONGEST)
     if len(line) > longest:
         tail = longest // 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import ssl
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -37,8 +36,6 @@ Pace = Callable[[], Awaitable[None]]
 MAX_BODY = 8 * 1024 * 1024
 """Bytes. The largest honest answer, a page of 100 gifts, is about a hundredth of this."""
 
-_KEPT_FOR = 30.0
-"""Seconds that an idle connection is kept: less than the 60 that load balancers commonly do."""
 _ATTEMPTS = 3
 _RETRIED = frozenset({429, 502, 503, 504})
 # Connection errors. Time-outs while reading are not here: a slow answer is not made faster by asking twice.
@@ -103,7 +100,7 @@ class _NoCookies(CookieJar):
 class HttpClient:
     """Sends requests with the key, and turns every answer that is not one into an `ApiError`.
 
-    Connection pools are made at the first request: reading certificates takes longer than the rest of
+    The connection pool is made at the first request: reading certificates takes longer than the rest of
     a start. `pace` is awaited before every single request, retries included.
     """
 
@@ -115,21 +112,13 @@ class HttpClient:
         self._app = app
         self._timing = timing
         self._pace = pace
-        self._clients: dict[bool, httpx.AsyncClient] = {}
-        self._certificates: ssl.SSLContext | None = None
+        self._client: httpx.AsyncClient | None = None
         self.standing: Standing = "unknown"
 
-    async def get(
-        self, path: str, params: Mapping[str, Any], *, what: str | None = None, kept: bool = False
-    ) -> Json:
+    async def get(self, path: str, params: Mapping[str, Any], *, what: str | None = None) -> Json:
         """A read, tried up to three times; parameters that are None are left out.
 
-        Args:
-            path: below the base URL.
-            params: of the query.
-            what: names the thing whose id is in the path, for the sentence a 404 becomes.
-            kept: a connection may be used again, which saves the round trips of opening one. Not for a read
-                that decides whether an order was given: see `_open`.
+        `what` names the thing whose id is in the path, for the sentence a 404 becomes.
 
         Raises:
             ApiError: as the tree in `sendoso_mcp.errors` says.
@@ -141,7 +130,7 @@ class HttpClient:
                 last = attempt == _ATTEMPTS
                 await self._turn()
                 try:
-                    response, body = await self._exchange("GET", path, params=params, kept=kept)
+                    response, body = await self._exchange("GET", path, params=params)
                 except _BROKEN as error:
                     if last:
                         self._raise_transport(error)
@@ -185,30 +174,19 @@ class HttpClient:
         raise Timeout(self._timing.write_deadline)
 
     async def aclose(self) -> None:
-        """Closes the pools. Idempotent."""
-        while self._clients:
-            _, client = self._clients.popitem()
+        """Closes the pool. Idempotent."""
+        client, self._client = self._client, None
+        if client is not None:
             await client.aclose()
 
-    def _open(self, *, kept: bool) -> httpx.AsyncClient:
-        """The pool of connections that are kept, or that of those which are used once.
-
-        Nothing in HTTP/1.1 ties an answer to its request: on a kept connection what a server says too much
-        would confirm the next order, or deny one that was given, and a connection that closes just as it is
-        used again would leave an order in doubt. A read that is shown to a person names what it is about.
-        """
-        if kept not in self._clients:
+    def _open(self) -> httpx.AsyncClient:
+        if self._client is None:
             timing = self._timing
             if self._app is None:
                 check_credentials(self._base_url, self._api_key)
             app = self._app
             try:
-                # Plain http is for this machine only, and must not go to a proxy on another.
-                from_environment = self._base_url.startswith("https:")
-                if self._certificates is None:
-                    self._certificates = httpx.create_ssl_context(trust_env=from_environment)
-                self._clients[kept] = httpx.AsyncClient(
-                    verify=self._certificates,
+                self._client = httpx.AsyncClient(
                     headers={
                         "X-Api-Key": self._api_key,
                         "Accept": "application/json",
@@ -218,14 +196,14 @@ class HttpClient:
                     timeout=httpx.Timeout(
                         connect=timing.connect, read=timing.read, write=timing.write, pool=timing.pool
                     ),
-                    limits=httpx.Limits(
-                        max_connections=20,
-                        max_keepalive_connections=20 if kept else 0,
-                        keepalive_expiry=_KEPT_FOR,
-                    ),
+                    # A connection is used once. Nothing in HTTP/1.1 ties an answer to its request: what a
+                    # server says too much would confirm the next order, and one that closes just as the
+                    # connection is used again would leave an order in doubt.
+                    limits=httpx.Limits(max_connections=20, max_keepalive_connections=0),
                     cookies=_NoCookies(),
                     follow_redirects=False,
-                    trust_env=from_environment,
+                    # Plain http is for this machine only, and must not go to a proxy on another.
+                    trust_env=self._base_url.startswith("https:"),
                     transport=None if app is None else httpx.ASGITransport(app, raise_app_exceptions=False),
                 )
             except (OSError, ValueError, httpx.InvalidURL) as error:
@@ -234,18 +212,12 @@ class HttpClient:
                     "This machine's network settings cannot be used: "
                     "check SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables."
                 ) from error
-        return self._clients[kept]
+        return self._client
 
     async def _exchange(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        body: Json | None = None,
-        kept: bool = False,
+        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Json | None = None
     ) -> tuple[httpx.Response, bytes]:
-        client = self._open(kept=kept)
+        client = self._open()
         query = {name: value for name, value in (params or {}).items() if value is not None}
         try:
             request = client.build_request(method, self._base_url + path, params=query or None, json=body)

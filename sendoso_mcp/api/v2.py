@@ -51,24 +51,20 @@ class SendosoV2:
         self, *, type: ItemType | None = None, page: int = 1, per_page: int = 100
     ) -> Page[InventoryItem]:
         """GET /inventory."""
-        answer = await self._http.get(
-            "/inventory", {"type": type, "page": page, "per_page": per_page}, kept=True
-        )
+        answer = await self._http.get("/inventory", {"type": type, "page": page, "per_page": per_page})
         return _page(InventoryItem, answer, "items", page, per_page)
 
     async def list_recipients(
         self, *, query: str | None = None, page: int = 1, per_page: int = 25
     ) -> Page[Recipient]:
         """GET /recipients."""
-        answer = await self._http.get(
-            "/recipients", {"search": query, "page": page, "per_page": per_page}, kept=True
-        )
+        answer = await self._http.get("/recipients", {"search": query, "page": page, "per_page": per_page})
         return _page(Recipient, answer, "recipients", page, per_page)
 
     async def get_recipient(self, recipient_id: str) -> Recipient:
         """GET /recipients/{recipient_id}."""
         path = f"/recipients/{_segment('recipient_id', recipient_id)}"
-        answer = await self._http.get(path, {}, what=f"recipient {recipient_id}", kept=True)
+        answer = await self._http.get(path, {}, what=f"recipient {recipient_id}")
         return _same(_noun(Recipient, answer), recipient_id)
 
     async def create_recipient(self, new: NewRecipient) -> Recipient:
@@ -86,7 +82,7 @@ class SendosoV2:
         if _denies(answer):
             raise UnreadableAnswer("a new recipient that speaks of an error")
         # Whoever has this id is who the next gift goes to.
-        if person.email is not None and person.email.casefold() != new.email.casefold():
+        if person.email is not None and person.email.lower() != new.email.lower():
             raise UnreadableAnswer("a new recipient who is somebody else")
         return person
 
@@ -151,7 +147,7 @@ class SendosoV2:
 
     async def get_budget(self) -> TeamBudget:
         """GET /teams/budget."""
-        answer = await self._http.get("/teams/budget", {}, kept=True)
+        answer = await self._http.get("/teams/budget", {})
         if answer and not answer.keys() & _BUDGET:
             raise UnreadableAnswer("no usable budget")
         return _noun(TeamBudget, {**answer, "total": answer.get("total_budget")})

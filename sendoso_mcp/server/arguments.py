@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
@@ -18,9 +19,16 @@ def _email(value: str) -> str:
     from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - lazy on purpose
 
     try:
-        return validate_email(value.strip(), check_deliverability=False).normalized
+        email = validate_email(value.strip(), check_deliverability=False).normalized
     except EmailNotValidError as error:
         raise ValueError(f"not an email address: {error}") from error
+    if _ROUTES.search(email.rpartition("@")[0]):
+        raise ValueError("not a plain email address: some mailers take %, ! and =? for another one")
+    return email
+
+
+# Source routes and encoded words (RFC 2047), which lead to other mailboxes than the address seems to be of.
+_ROUTES = re.compile(r"[%!]|=\?")
 
 
 def _country(value: str) -> str:

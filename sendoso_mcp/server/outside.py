@@ -80,19 +80,24 @@ class Sight:
         if len(self._since) > _REMEMBERED:
             del self._since[next(iter(self._since))]
 
-    def seconds(self, question_id: str, *, answered: float | None, unknown: float = 0.0) -> float:
+    def was_put(self, question_id: str) -> bool:
+        """Whether this server put the question, as far back as it remembers."""
+        return question_id in self._since
+
+    def seconds(self, question_id: str, *, answered: float | None) -> float:
         """For how long the question can have been in sight when the answer came.
 
         Args:
             question_id: the question's number.
             answered: when the call with the answer came, by anyio's clock: what was looked up since then does
                 not count, however slow Sendoso is. None: now.
-            unknown: the question's age in seconds, which counts if it was put by another server, or by this
-                one before a restart.
+
+        Returns:
+            0 if it is not known that it was put: another server did it, or this one before a restart.
         """
         now, since = anyio.current_time(), self._since.get(question_id)
         late = 0.0 if answered is None else now - answered
-        return max(0.0, (unknown if since is None else now - since) - late)
+        return 0.0 if since is None else max(0.0, now - since - late)
 
     def ignore(self, question_id: str) -> None:
         """An answer did not count: the question is not put to the client again."""

@@ -24,7 +24,7 @@ from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
 from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.ledger import Intent, State
-from sendoso_mcp.spending.policy import to_ascii
+from sendoso_mcp.spending.mailboxes import look_alike
 from sendoso_mcp.spending.quote import Quote, SendRequest
 from sendoso_mcp.spending.verdict import MUST_APPROVE, Verdict, in_usd
 from sendoso_mcp.tracing import span
@@ -200,9 +200,8 @@ def put(question: Question, notes: Iterable[str], *, sandbox: bool) -> str:
     if budget.remaining is not None and quote.budget_after is not None:
         left, after = in_usd(budget.remaining), in_usd(quote.budget_after)
         lines.append(f"Team budget: {left} left, {after} after this gift")
-    if "@" in email and not email.isascii():
-        domain = quoted(to_ascii(email.rpartition("@")[2]), longest=_EMAIL_SHOWN)
-        lines.append(f"Note: letters in this email can look like others; its domain in the DNS is {domain}")
+    if (warning := look_alike(email)) is not None:
+        lines.append(f"Note: letters in this email can look like others; {warning}")
     lines += [f"Note: {note}" for note in notes]
     lines.append(f"Question {question.number}")
     if sandbox:

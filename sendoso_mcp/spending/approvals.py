@@ -17,8 +17,8 @@ from sendoso_mcp.spending.ledger import (
     State,
     in_thread,
 )
+from sendoso_mcp.spending.mailboxes import look_alike
 from sendoso_mcp.spending.pin import is_pin
-from sendoso_mcp.spending.policy import to_ascii
 from sendoso_mcp.spending.quote import Quote
 from sendoso_mcp.spending.verdict import in_usd, why
 
@@ -149,9 +149,8 @@ def facts_of(quote: Quote) -> tuple[tuple[str, str], ...]:
         ("Message", request.message or "none"),
     ]
     email = recipient.email or ""
-    if "@" in email and not email.isascii():
-        # Letters that look like others, perhaps like those of a customer's domain.
-        lines.append(("Its domain in the DNS", to_ascii(email.rpartition("@")[2])))
+    if (warning := look_alike(email)) is not None:
+        lines.append(("Letters that can look like others", warning))
     if quote.ships_to is not None:
         lines.append(("Shipped to", quote.ships_to or "no address known"))
     if request.scheduled_date:

@@ -11,14 +11,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from sendoso_mcp.spending.policy import (
-    Domains,
-    Policy,
-    covers,
-    email_address,
-    is_address,
-    normalised_email,
-)
+from sendoso_mcp.spending.mailboxes import covers, is_address, normalised_email
+from sendoso_mcp.spending.policy import Domains, Policy, email_address
 from sendoso_mcp.spending.quote import Quote
 
 MOST_SENDS = 10_000

@@ -31,7 +31,8 @@ from sendoso_mcp.spending.ledger import (
     in_thread,
 )
 from sendoso_mcp.spending.limits import SENDS, holds_for, standing_holds, usd
-from sendoso_mcp.spending.policy import Policy, normalised_email
+from sendoso_mcp.spending.mailboxes import normalised_email
+from sendoso_mcp.spending.policy import Policy
 from sendoso_mcp.spending.quote import Quote, SendRequest
 from sendoso_mcp.spending.verdict import Effect, Verdict
 from sendoso_mcp.together import Together
@@ -221,10 +222,6 @@ class Guard:
         """A wish of this principal's by its number, whatever became of it."""
         intent = await in_thread(self._ledger.intent, question)
         return intent if intent is not None and intent.principal == self.principal else None
-
-    def age(self, intent: Intent) -> float:
-        """Seconds since a wish was made, by the wall clock."""
-        return (self._ledger.now() - intent.proposed_at).total_seconds()
 
     async def waiting(self) -> list[Intent]:
         """The wishes of this principal's that wait for a person, or for the call that uses their yes."""

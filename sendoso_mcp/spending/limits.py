@@ -14,7 +14,8 @@ from decimal import Decimal
 from sendoso_mcp.fields import CENT
 from sendoso_mcp.models import Recipient
 from sendoso_mcp.spending.envelope import Envelope
-from sendoso_mcp.spending.policy import Policy, normalised_email
+from sendoso_mcp.spending.mailboxes import normalised_email
+from sendoso_mcp.spending.policy import Policy
 from sendoso_mcp.spending.quote import Quote
 
 YEAR = timedelta(days=365)

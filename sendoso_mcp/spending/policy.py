@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import unicodedata
 from decimal import ROUND_UP, Decimal
 from functools import cached_property
 from typing import Annotated
@@ -22,6 +20,7 @@ from pydantic import (
 
 from sendoso_mcp.fields import CENT
 from sendoso_mcp.models import ItemType
+from sendoso_mcp.spending.mailboxes import covers, is_address, is_domain, normalised_email, to_ascii
 
 
 def _whole_cents(value: Decimal) -> Decimal:
@@ -41,7 +40,7 @@ def _domain(value: str) -> str:
     """A domain as `covers` compares it: `example.com`, or `*.example.com` for all below it."""
     plain = value.strip()
     rest = to_ascii(plain.removeprefix("*."))
-    if not _DOMAIN.fullmatch(rest):
+    if not is_domain(rest):
         raise ValueError("is not a domain: write example.com, or *.example.com for all domains below it")
     if plain.startswith("*."):
         return f"*.{rest}"
@@ -199,68 +198,8 @@ def version_of(document: str) -> str:
     return hashlib.sha256(document.encode()).hexdigest()[:12]
 
 
-_DOMAIN = re.compile(r"(?:(?!-)[a-z0-9-]{1,63}(?<!-)\.)*(?!-)[a-z0-9-]{1,63}(?<!-)")
-_AT = re.compile("[@\uff20\ufe6b]")
-_LOCAL = re.compile(r"""[^\s@<>()\[\],:;"\\*\x00-\x1f\x7f]{1,64}""")
 # Not in ISO 3166-1, and in use all the same.
 _COUNTRY_ALIASES = {"UK": "GB", "EL": "GR"}
-
-
-def covers(domains: Domains, email: str) -> bool:
-    """Whether an email's domain is one of these; `*.example.com` is every domain below example.com."""
-    domain = to_ascii(_domain_part(email))
-    return any(
-        domain.endswith(pattern[1:]) if pattern.startswith("*.") else domain == pattern for pattern in domains
-    )
-
-
-def is_address(email: str) -> bool:
-    """Whether this is one plain email address, and not a name with one, two of them, or a dash."""
-    # As it is written: what is ASCII only once it is folded (as ß is), or once what cannot be seen is left
-    # out, is another mailbox. And all of it: what follows a `+` is mailed to, and makes nobody else.
-    local, *domains = _AT.split(email.strip())
-    if len(domains) != 1 or not local.isascii() or _seen(email) != email:
-        return False
-    # A domain that can have no name in the DNS is nobody's: never the one that it looks like.
-    domain = _dns_name(domains[0]) or ""
-    return "." in domain and bool(_LOCAL.fullmatch(local.casefold()) and _DOMAIN.fullmatch(domain))
-
-
-def normalised_email(email: str) -> str:
-    """The same for every spelling of one mailbox: case, and what follows a `+`, make no other person."""
-    local = _folded(email).rpartition("@")[0]
-    return f"{local.partition('+')[0].strip() or local}@{to_ascii(_domain_part(email))}"
-
-
-def _domain_part(email: str) -> str:
-    """What follows the last `@`, which may be one of the wide or small ones."""
-    return _AT.split(email)[-1]
-
-
-def to_ascii(domain: str) -> str:
-    """A domain as it is written in the DNS, without a dot at its end; where it can be none, much like it."""
-    return _dns_name(domain) or _folded(domain).rstrip(".")
-
-
-def _dns_name(domain: str) -> str | None:
-    """The name that a domain has in the DNS; None if it can have none.
-
-    By IDNA 2008 (RFC 5891, UTS 46). By the rules before it straße.de was strasse.de, somebody else's.
-    """
-    plain = domain.strip()
-    if plain.isascii():
-        return _folded(plain).rstrip(".")
-    import idna  # noqa: PLC0415 - few domains need it, and no start
-
-    try:
-        mapped = idna.uts46_remap(plain, std3_rules=False, transitional=False).rstrip(".")
-        # Label by label: a plain one that IDNA would not register (ab--cd) says nothing about the others.
-        return ".".join(
-            label.casefold() if label.isascii() else idna.alabel(label).decode()
-            for label in mapped.split(".")
-        )
-    except (idna.IDNAError, UnicodeError):
-        return None
 
 
 def country_code(text: str | None) -> str | None:
@@ -269,29 +208,3 @@ def country_code(text: str | None) -> str | None:
     if not (len(code) == 2 and code.isascii() and code.isalpha()):
         return None
     return _COUNTRY_ALIASES.get(code, code)
-
-
-def _folded(text: str) -> str:
-    """Without what makes two spellings of one address differ: case, width, invisible characters, space."""
-    # Before and after: a filler can become another one by being normalised.
-    plain = _seen(unicodedata.normalize("NFKC", _seen(text)))
-    return plain.casefold().strip()
-
-
-# Default ignorable code points that are no format characters (Unicode's DerivedCoreProperties), and the
-# Braille blank.
-_IGNORABLE = frozenset(
-    (
-        *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0),
-        *(*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0000, 0xE1000)),
-    )
-)
-
-
-def _seen(text: str) -> str:
-    return "".join(char for char in text if not _is_hidden(char))
-
-
-def _is_hidden(char: str) -> bool:
-    kind = unicodedata.category(char)
-    return kind == "Cf" or ord(char) in _IGNORABLE or (kind == "Cc" and not char.isspace())

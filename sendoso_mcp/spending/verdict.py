@@ -20,7 +20,8 @@ from sendoso_mcp.spending.limits import (
     holds_for,
     usd,
 )
-from sendoso_mcp.spending.policy import Policy, country_code, covers, is_address, normalised_email
+from sendoso_mcp.spending.mailboxes import covers, is_address, normalised_email
+from sendoso_mcp.spending.policy import Policy, country_code
 from sendoso_mcp.spending.quote import Quote
 
 
@@ -175,7 +176,9 @@ def _recipient(quote: Quote, policy: Policy) -> Iterator[Reason]:
         yield Reason("domain_not_allowed", Effect.DENY, text)
     elif rules.allow_domains and not covers(rules.allow_domains, email):
         yield Reason("domain_not_allowed", Effect.DENY, "Policy's list of email domains lacks this one.")
-    elif policy.looks_at_emails and not readable:
+    elif not readable and (
+        policy.looks_at_emails or (email and policy.limits.per_recipient_per_year is not None)
+    ):
         text = "Policy has rules by email, and this person has none that can be read: which apply is unknown."
         yield Reason("email_unknown", Effect.ASK, text)
     country = country_code(recipient.address.country) if recipient.address else None

@@ -249,9 +249,9 @@ class Model:
             if limit.used + limit.adds > limit.most
         ]
         cost = rules.held_for(wish.price)
-        if cost > rules.ask_above:
+        if cost > rules.ask_above or not rules.ask_above:
             reasons.append(Reason("ask", "person_must_approve"))
-        if cost > rules.outside_above:
+        if cost > rules.outside_above or not rules.outside_above:
             reasons.append(Reason("ask", "outside_chat_required"))
         if wish.key is None:
             reasons += [Reason("ask", "near_duplicate", str(gift.number)) for gift in self.earlier(wish, now)]

@@ -149,6 +149,7 @@ async def test_a_question_of_one_server_is_answered_at_another(
         told = await answer(input_responses={question: YES}, request_state=asked.request_state)
     assert isinstance(told, CallToolResult)
     assert facts(told)["outcome"] == outcome
+    assert not slow or [reason["code"] for reason in facts(told)["reasons"]] == ["answered_elsewhere"]
     assert sends(sandbox) == before + (outcome == "sent")
 
 

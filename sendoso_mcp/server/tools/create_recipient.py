@@ -59,8 +59,9 @@ async def create_recipient(
 async def _with_email(sendoso: Sendoso, email: str) -> Recipient | None:
     """Sendoso would take the same person twice, and a limit per person would then count them as two."""
     found = await sendoso.list_recipients(query=email, per_page=25)
-    wanted = email.casefold()
-    return next((person for person in found.items if (person.email or "").casefold() == wanted), None)
+    # Not casefold, to which ß is ss: that is somebody else.
+    wanted = email.lower()
+    return next((person for person in found.items if (person.email or "").lower() == wanted), None)
 
 
 SPEC = ToolSpec(

@@ -83,13 +83,12 @@ async def create_send(
         return _result(await guard.send(plan.quote, idempotency_key, question=intent.id if intent else None))
     if question is None:
         return await _outside(ctx, plan, idempotency_key, _why_outside(plan))
-    seen = services_of(ctx).sight.seconds(intent.id, answered=plan.answered, unknown=guard.age(intent))
-    if seen < float(guard.policy.approval.read_seconds):
+    sight = services_of(ctx).sight
+    if sight.seconds(intent.id, answered=plan.answered) < float(guard.policy.approval.read_seconds):
         # Nobody can have read it: a client that answers by itself has no say, whatever it says.
-        earlier = await guard.defer(intent.id, "answered_too_fast")
-        return (
-            _settled(earlier) if earlier else await _outside(ctx, plan, idempotency_key, "answered_too_fast")
-        )
+        code = "answered_too_fast" if sight.was_put(intent.id) else "answered_elsewhere"
+        earlier = await guard.defer(intent.id, code)
+        return _settled(earlier) if earlier else await _outside(ctx, plan, idempotency_key, code)
     if isinstance(answer, CancelledElicitation):
         return _settled_or(await guard.dismiss(question.number, "dismissed"), _not_now("person_dismissed"))
     if not isinstance(answer, AcceptedElicitation) or answer.data != Confirmation(decision=SEND):
@@ -162,6 +161,10 @@ def _settled_or(settlement: Settlement | None, otherwise: SendOutcome) -> SendOu
 _WHY_OUTSIDE = {
     "client_cannot_ask": "A person must say yes to this gift, and this client cannot show them the question.",
     "outside_chat_required": "Policy wants a gift of this price approved outside the chat.",
+    "answered_elsewhere": (
+        "The question was put by another server, or before this one was restarted, and nobody knows for how "
+        "long a person had it before them: the answer does not count here."
+    ),
     "answered_too_fast": (
         "The question in the chat was answered sooner than a person can read it: that answer does not count."
     ),

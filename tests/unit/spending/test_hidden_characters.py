@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sendoso_mcp.spending.policy import is_address, normalised_email
+from sendoso_mcp.spending.mailboxes import is_address, normalised_email
 
 HIDDEN = ["\u034f", "\u115f", "\u1160", "\u17b4", "\u180b", "\u2800", "\u3164", "\uffa0", "\ufe0f"]
 HIDDEN += ["\U000e0100", "\u200b", "\x00", "\x01"]

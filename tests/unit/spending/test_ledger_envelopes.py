@@ -24,7 +24,7 @@ from sendoso_mcp.spending.ledger import (
     State,
     Wish,
 )
-from sendoso_mcp.spending.policy import normalised_email
+from sendoso_mcp.spending.mailboxes import normalised_email
 
 RICH = budget(10_000)
 

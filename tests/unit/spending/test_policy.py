@@ -10,15 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from spending_kit import policy
 
-from sendoso_mcp.spending.policy import (
-    Policy,
-    RecipientRules,
-    country_code,
-    covers,
-    is_address,
-    normalised_email,
-    version_of,
-)
+from sendoso_mcp.spending.mailboxes import covers, is_address, normalised_email
+from sendoso_mcp.spending.policy import Policy, RecipientRules, country_code, version_of
 
 RULE = {"name": "staff", "email_domains": ["*.gov"], "per_send": 20}
 EVERYTHING: dict[str, dict[str, Any]] = {
@@ -149,7 +142,7 @@ def test_what_is_held_is_never_less_than_the_price_with_its_allowance(price: int
         "ann@acme.test..",
         "ann@acme。test",
         "ann@acme.test。",
-        "ann\uff20\uff41cme\uff0etest",
+        "ann@\uff41cme\uff0etest",
     ],
 )
 def test_all_spellings_of_one_mailbox_are_one_person(spelling: str) -> None:
@@ -166,6 +159,7 @@ def test_all_spellings_of_one_mailbox_are_one_person(spelling: str) -> None:
         "ann@acme.te\x00st",
         "\ufeffann@acme.test",
         "\uff41nn@acme.test",
+        "ann\uff20acme.test",
         "a\u207fn@acme.test",
         "ann\u207aeve@acme.test",
     ],
@@ -174,6 +168,13 @@ def test_what_only_looks_like_a_mailbox_counts_for_its_owner_and_is_no_plain_add
     """It counts against the owner's limits; no list of those who may get gifts is about it."""
     assert normalised_email(spelling) == "ann@acme.test"
     assert not is_address(spelling)
+
+
+@pytest.mark.parametrize(
+    "email", ["eve%evil.test@acme.test", "evil.test!eve@acme.test", "=?x?q?eve=40evil.test=3e?=@acme.test"]
+)
+def test_what_a_mailer_may_take_for_another_address_is_no_plain_one(email: str) -> None:
+    assert not is_address(email)
 
 
 def test_a_letter_that_folds_to_others_is_another_mailbox() -> None:

@@ -423,6 +423,17 @@ def test_every_reason_is_a_sentence_without_words_from_outside() -> None:
 
 
 @pytest.mark.parametrize(
+    "email", ['"ann"@acme.test', "Ann <ann@acme.test>", "mailto:ann@acme.test", "ann@acme.test>"]
+)
+def test_whoever_cannot_be_told_apart_by_email_is_asked_about_where_a_limit_is_on_people(email: str) -> None:
+    free = {"approval": {"ask_above": 100}}
+    person = recipient(email=email)
+    assert codes(judged(quote(person=person), by=policy(**free))) == {}
+    limited = policy(**free, limits={"per_recipient_per_year": 30})
+    assert codes(judged(quote(person=person), by=limited)) == {"email_unknown": ASK}
+
+
+@pytest.mark.parametrize(
     ("price", "ask_above", "asked"),
     [
         ("0", 0, True),
