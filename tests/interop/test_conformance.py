@@ -1,10 +1,11 @@
-"""The official conformance suite against a real server, in both protocol eras, over HTTP."""
+"""The official conformance suite against the real command with some fixtures, in both eras, over HTTP."""
 
 from __future__ import annotations
 
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import Start
 
 from interop.clients.node import MODULES, NODE, version
 from interop.record import Record
@@ -87,6 +89,14 @@ def run(url: str, era: str, results: Path) -> Run:
     return told
 
 
+@pytest.fixture
+def furnished(start: Start, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a server that has fixtures of the suite besides its tools."""
+    command = [sys.executable, str(Path(__file__).with_name("everything.py"))]
+    monkeypatch.setattr("processes.COMMAND", command)
+    return start("--transport", "streamable-http", "--port", "0").url()
+
+
 @pytest.fixture(scope="module")
 def runs() -> dict[str, Run]:
     return {}
@@ -95,13 +105,13 @@ def runs() -> dict[str, Run]:
 @pytest.mark.parametrize("era", ERAS)
 def test_the_server_conforms_but_for_what_is_left_out(
     era: str,
-    server: str,
+    furnished: str,
     tmp_path: Path,
     runs: dict[str, Run],
     record: Record,
     figure: Callable[[str], None],
 ) -> None:
-    told = runs[era] = run(server, era, tmp_path)
+    told = runs[era] = run(furnished, era, tmp_path)
     unexpected = {
         name: text
         for name, text in told.complaints.items()
