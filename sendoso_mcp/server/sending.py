@@ -62,6 +62,7 @@ class Plan:
         question: what to ask in the chat, if it can be asked there.
         answered: when the call with the answer to it came, before anything was looked up; None: the answer
             comes while this very call waits for it.
+        put_elsewhere: it came for a question that this server had not put.
     """
 
     quote: Quote
@@ -69,6 +70,7 @@ class Plan:
     intent: Intent | None = None
     question: Question | None = None
     answered: float | None = None
+    put_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +134,15 @@ async def plan_send(
     plan = Plan(quote, considered.verdict, considered.question)
     if not _asked_in_chat(plan) or plan.intent is None or not can_ask(ctx):
         return plan
+    sight, question = services_of(ctx).sight, Question(plan.intent.id, plan.intent.quote)
     if not answering:
-        services_of(ctx).sight.put(plan.intent.id)
-    question = Question(plan.intent.id, plan.intent.quote)
-    return replace(plan, question=question, answered=came if answering else None)
+        sight.put(question.number)
+        return replace(plan, question=question)
+    # Not put: by another server, or it takes the place of the one that was answered, and is put now.
+    unknown = not sight.was_put(question.number)
+    if unknown:
+        sight.put(question.number)
+    return replace(plan, question=question, answered=came, put_elsewhere=unknown)
 
 
 def _asked_in_chat(plan: Plan) -> bool:

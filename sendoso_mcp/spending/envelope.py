@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated
@@ -57,12 +57,14 @@ class Envelope(BaseModel):
         email = quote.order.recipient.email or ""
         known = is_address(email) and (normalised_email(email) in self.emails or covers(self.domains, email))
         gift = not self.items or quote.request.item_id in self.items
-        price = quote.price
+        price, day = quote.price, quote.request.scheduled_date
+        # What is sent later is sent then, as the day begins in UTC.
+        sent = now if day is None else datetime.combine(day, time(), UTC)
         return (
             policy.approval.envelopes
             and known
             and gift
-            and now < self.until
+            and max(now, sent) < self.until
             and price is not None
             and policy.to_hold(price) <= self.each
         )

@@ -304,6 +304,29 @@ async def test_a_slow_sendoso_makes_no_slow_reader(sandbox: Sandbox, mode: str) 
 
 
 @ERAS
+async def test_a_question_that_is_put_anew_as_a_fact_changed_can_be_answered(
+    sandbox: Sandbox, mode: str
+) -> None:
+    class Reader(Person):
+        async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> Any:
+            await anyio.sleep(0.3)
+            if not self.asked:
+                raise_price(sandbox, EGIFT)
+            return await super().__call__(context, params)
+
+    person, before = Reader(YES), sends(sandbox)
+    policy = quick_policy(approval={"read_seconds": 0.2})
+    async with chat(sandbox, mode=mode, person=person, policy=policy, page=page) as connected:
+        told = await connected.call("create_send", **order())
+        if mode == "legacy":  # where a call has one question
+            assert [reason["code"] for reason in told["reasons"]] == ["facts_changed"]
+            told = await connected.call("create_send", **order())
+    assert told["outcome"] == "sent"
+    assert len(person.asked) == 2
+    assert sends(sandbox) == before + 1
+
+
+@ERAS
 async def test_a_gift_with_a_list_price_of_nothing_is_asked_about(sandbox: Sandbox, mode: str) -> None:
     gift = next(gift for gift in sandbox.world.gifts() if gift.id == EGIFT)
     object.__setattr__(gift, "price", Decimal(0))

@@ -86,7 +86,7 @@ async def create_send(
     sight = services_of(ctx).sight
     if sight.seconds(intent.id, answered=plan.answered) < float(guard.policy.approval.read_seconds):
         # Nobody can have read it: a client that answers by itself has no say, whatever it says.
-        code = "answered_too_fast" if sight.was_put(intent.id) else "answered_elsewhere"
+        code = "answered_elsewhere" if plan.put_elsewhere else "answered_too_fast"
         earlier = await guard.defer(intent.id, code)
         return _settled(earlier) if earlier else await _outside(ctx, plan, idempotency_key, code)
     if isinstance(answer, CancelledElicitation):

@@ -114,6 +114,13 @@ def test_an_envelope_counts_the_price_with_policys_allowance() -> None:
     assert not envelope().admits(quote(gift=item(price=None)), Policy(), START)
 
 
+@pytest.mark.parametrize(("days", "admitted"), [(0, True), (9, True), (10, True), (11, False), (700, False)])
+def test_an_envelope_ends_for_what_is_sent_later_too(days: int, admitted: bool) -> None:
+    day = (START + timedelta(days=days)).date()
+    later = quote(request=SendRequest("rcp_ann", "itm_mug", scheduled_date=day))
+    assert envelope(each=100).admits(later, Policy(), START) is admitted
+
+
 def test_policy_can_forbid_envelopes(ledger: Ledger, decisions: Decisions) -> None:
     decisions.open_envelope(envelope())
     rules = policy(approval={"envelopes": False})
