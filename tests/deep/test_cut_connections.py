@@ -90,7 +90,9 @@ def test_an_order_survives_a_cut_at_every_statement(
     def live(scissors: Scissors) -> list[str]:
         """What became of it, by the trail."""
         key = secrets.token_hex(8)
-        wish = wish_of(Person(f"rcp_{key}", f"{key}@acme.test", ""), "itm_mug", 1_000, policy=POLICY, key=key)
+        # A life that is given up leaves its question open, and nobody may have more than fifty.
+        person = Person(f"rcp_{key}", f"{key}@acme.test", "")
+        wish = wish_of(person, "itm_mug", 1_000, policy=POLICY, key=key, who=f"ann {key}")
         with scissors.at_work():
             a_life(ledger, wish, token=secrets.token_hex(8))
         rows = onlooker.read(
