@@ -115,8 +115,9 @@ async def open_services(
 def _state_key(settings: Settings, principal: str) -> bytes:
     """A secret that all servers of one account and principal share, and keep over a restart.
 
-    So an answer counts wherever the client takes it; whether it still buys something, the ledger knows. Who
-    could guess the API key by it could as well try it at Sendoso. A rehearsal has no key to take it from.
+    So an answer is read wherever the client takes it. Whether it still buys something the ledger knows;
+    for how long the question was read, only the server that put it. Who could guess the API key by it could
+    as well try it at Sendoso. A rehearsal has no key to take it from.
     """
     if settings.api_key is None:
         return secrets.token_bytes(32)
