@@ -85,6 +85,8 @@ def dns_name(domain: str) -> str | None:
 
 def _folded(text: str) -> str:
     """Without what makes two spellings of one address differ: case, width, invisible characters, space."""
+    if text.isascii() and text.isprintable():
+        return text.casefold().strip()  # there is nothing to take out, and this is on the way of every send
     # Before and after: a filler can become another one by being normalised.
     plain = _seen(unicodedata.normalize("NFKC", _seen(text)))
     return plain.casefold().strip()

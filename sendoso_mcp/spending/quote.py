@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -25,7 +25,9 @@ class SendRequest:
     @property
     def digest(self) -> str:
         """The same for the same wish, and for no other."""
-        return _digest(*astuple(self))
+        return _digest(
+            self.recipient_id, self.item_id, self.message, self.scheduled_date, self.crm_id, self.crm_type
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,17 @@ import json
 from typing import Any
 
 
-def canonical(value: object) -> str:
-    """JSON that is the same for the same value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_not_ours)
-
-
 def _not_ours(value: object) -> object:
     """What no row of ours has, such as bytes: a changed row must have a hash too, if another one."""
     return {type(value).__name__: repr(value)}
+
+
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_not_ours)
+
+
+def canonical(value: object) -> str:
+    """JSON that is the same for the same value."""
+    return _JSON.encode(value)
 
 
 def hash_of_row(row: tuple[Any, ...]) -> str:
