@@ -100,7 +100,7 @@ class _NoCookies(CookieJar):
 class HttpClient:
     """Sends requests with the key, and turns every answer that is not one into an `ApiError`.
 
-    The connection pool is made at the first request: reading certificates takes longer than the rest of
+    A connection pool is made at its first request: reading certificates takes longer than the rest of
     a start. `pace` is awaited before every single request, retries included.
     """
 
@@ -112,13 +112,21 @@ class HttpClient:
         self._app = app
         self._timing = timing
         self._pace = pace
-        self._client: httpx.AsyncClient | None = None
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+        """Two pools; the one of True keeps its connections."""
         self.standing: Standing = "unknown"
 
-    async def get(self, path: str, params: Mapping[str, Any], *, what: str | None = None) -> Json:
+    async def get(
+        self, path: str, params: Mapping[str, Any], *, what: str | None = None, to_show: bool = False
+    ) -> Json:
         """A read, tried up to three times; parameters that are None are left out.
 
-        `what` names the thing whose id is in the path, for the sentence a 404 becomes.
+        Args:
+            path: what is asked for.
+            params: the query.
+            what: names the thing whose id is in the path, for the sentence a 404 becomes.
+            to_show: nothing is decided by the answer, so that it may come over a connection that was used
+                before; it can then be what a faulty server said once too often.
 
         Raises:
             ApiError: as the tree in `sendoso_mcp.errors` says.
@@ -130,7 +138,7 @@ class HttpClient:
                 last = attempt == _ATTEMPTS
                 await self._turn()
                 try:
-                    response, body = await self._exchange("GET", path, params=params)
+                    response, body = await self._exchange("GET", path, params=params, to_show=to_show)
                 except _BROKEN as error:
                     if last:
                         self._raise_transport(error)
@@ -174,50 +182,58 @@ class HttpClient:
         raise Timeout(self._timing.write_deadline)
 
     async def aclose(self) -> None:
-        """Closes the pool. Idempotent."""
-        client, self._client = self._client, None
-        if client is not None:
+        """Closes the pools. Idempotent."""
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
             await client.aclose()
 
-    def _open(self) -> httpx.AsyncClient:
-        if self._client is None:
-            timing = self._timing
+    def _open(self, *, kept: bool) -> httpx.AsyncClient:
+        if kept not in self._clients:
             if self._app is None:
                 check_credentials(self._base_url, self._api_key)
-            app = self._app
             try:
-                self._client = httpx.AsyncClient(
-                    headers={
-                        "X-Api-Key": self._api_key,
-                        "Accept": "application/json",
-                        "Accept-Encoding": "gzip",
-                        "User-Agent": f"sendoso-mcp/{__version__}",
-                    },
-                    timeout=httpx.Timeout(
-                        connect=timing.connect, read=timing.read, write=timing.write, pool=timing.pool
-                    ),
-                    # A connection is used once. Nothing in HTTP/1.1 ties an answer to its request: what a
-                    # server says too much would confirm the next order, and one that closes just as the
-                    # connection is used again would leave an order in doubt.
-                    limits=httpx.Limits(max_connections=20, max_keepalive_connections=0),
-                    cookies=_NoCookies(),
-                    follow_redirects=False,
-                    # Plain http is for this machine only, and must not go to a proxy on another.
-                    trust_env=self._base_url.startswith("https:"),
-                    transport=None if app is None else httpx.ASGITransport(app, raise_app_exceptions=False),
-                )
+                self._clients[kept] = self._pool(kept=kept)
             except (OSError, ValueError, httpx.InvalidURL) as error:
                 # httpx reads certificates and proxies from the environment.
                 raise SettingsError(
                     "This machine's network settings cannot be used: "
                     "check SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables."
                 ) from error
-        return self._client
+        return self._clients[kept]
+
+    def _pool(self, *, kept: bool) -> httpx.AsyncClient:
+        timing, app = self._timing, self._app
+        return httpx.AsyncClient(
+            headers={
+                "X-Api-Key": self._api_key,
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": f"sendoso-mcp/{__version__}",
+            },
+            timeout=httpx.Timeout(
+                connect=timing.connect, read=timing.read, write=timing.write, pool=timing.pool
+            ),
+            # A connection is used once. Nothing in HTTP/1.1 ties an answer to its request: what a server
+            # says too much would confirm the next order, and one that closes just as the connection is used
+            # again would leave an order in doubt. What is only shown may bear that.
+            limits=httpx.Limits(max_connections=20, max_keepalive_connections=2 if kept else 0),
+            cookies=_NoCookies(),
+            follow_redirects=False,
+            # Plain http is for this machine only, and must not go to a proxy on another.
+            trust_env=self._base_url.startswith("https:"),
+            transport=None if app is None else httpx.ASGITransport(app, raise_app_exceptions=False),
+        )
 
     async def _exchange(
-        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Json | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Json | None = None,
+        to_show: bool = False,
     ) -> tuple[httpx.Response, bytes]:
-        client = self._open()
+        client = self._open(kept=to_show)
         query = {name: value for name, value in (params or {}).items() if value is not None}
         try:
             request = client.build_request(method, self._base_url + path, params=query or None, json=body)

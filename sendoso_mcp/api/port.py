@@ -89,8 +89,8 @@ class Sendoso(Protocol):
     async def cancel_send(self, send_id: str) -> None:
         """Cancels a send that is not yet on its way; `Conflict` if it is. Exactly one request."""
 
-    async def get_budget(self) -> TeamBudget:
-        """The team's budget for the current period."""
+    async def get_budget(self, *, to_show: bool = False) -> TeamBudget:
+        """The team's budget for the current period; `to_show`: nothing is judged by it."""
 
     async def get_report(self, start: date, end: date, group_by: GroupBy | None = None) -> SendsReport:
         """Sends from `start` to `end`, both included, added up."""

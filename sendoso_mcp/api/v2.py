@@ -145,9 +145,9 @@ class SendosoV2:
         if answer.get("id") not in (None, send_id) or _word(answer.get("status")) in _NOT_CANCELLED:
             raise UnreadableAnswer("a cancellation of another send, or one that is not cancelled")
 
-    async def get_budget(self) -> TeamBudget:
+    async def get_budget(self, *, to_show: bool = False) -> TeamBudget:
         """GET /teams/budget."""
-        answer = await self._http.get("/teams/budget", {})
+        answer = await self._http.get("/teams/budget", {}, to_show=to_show)
         if answer and not answer.keys() & _BUDGET:
             raise UnreadableAnswer("no usable budget")
         return _noun(TeamBudget, {**answer, "total": answer.get("total_budget")})

@@ -165,7 +165,7 @@ class MemorySendoso:
         await self.before_cancel()
         self.cancelled.append(send_id)
 
-    async def get_budget(self) -> TeamBudget:
+    async def get_budget(self, *, to_show: bool = False) -> TeamBudget:
         await self.before_read()
         return self.budget
 
