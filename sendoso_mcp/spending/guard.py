@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import anyio
@@ -30,7 +31,7 @@ from sendoso_mcp.spending.ledger import (
     Wish,
     in_thread,
 )
-from sendoso_mcp.spending.limits import SENDS, holds_for, standing_holds, usd
+from sendoso_mcp.spending.limits import SENDS, Hold, Usage, holds_for, standing_holds, usd
 from sendoso_mcp.spending.mailboxes import normalised_email
 from sendoso_mcp.spending.policy import Policy
 from sendoso_mcp.spending.quote import Quote, SendRequest
@@ -140,44 +141,28 @@ class Guard:
         """Policy's verdict on a quote, with what is used of every limit now."""
         return await in_thread(self._ledger.judge, self._wish(quote, key))
 
-    async def headroom(
-        self, budget: TeamBudget, position: int, quote: Quote | None = None
-    ) -> tuple[Headroom, ...]:
-        """What is left of every limit, without the send that is looked at.
+    async def headroom(self, quote: Quote) -> tuple[Headroom, ...]:
+        """What is left of every limit, those on this gift and this person too, without the send itself."""
+        holds = holds_for(quote, self.policy, self._ledger.now())
+        return _left(holds, await in_thread(self._ledger.used, [hold.bucket for hold in holds]))
 
-        Args:
-            budget: as Sendoso told it.
-            position: where the ledger stood before Sendoso was asked.
-            quote: adds the limits on this gift and this person; without it, only those on every send.
-        """
-        now = self._ledger.now()
-        holds = (
-            standing_holds(self.policy, budget.remaining, position, now)
-            if quote is None
-            else holds_for(quote, self.policy, now)
-        )
-        usage = await in_thread(self._ledger.used, [hold.bucket for hold in holds])
-        found = []
-        for hold in holds:
-            for limit in hold.limits:
-                used, left = usage.of(hold.bucket), max(0, limit.most - usage.of(hold.bucket))
-                if hold.bucket.key == SENDS:
-                    found.append(Headroom(limit.name, limit.most, used, left))
-                else:
-                    found.append(Headroom(limit.name, usd(limit.most), usd(used), usd(left)))
-        return tuple(found)
-
-    async def budget(self) -> tuple[int, TeamBudget]:
-        """Where the ledger stands, and the team's budget as Sendoso tells it then: to show, not to judge by.
+    async def budget(self) -> tuple[TeamBudget, tuple[Headroom, ...]]:
+        """The team's budget, and what is left of the limits on every send: to show, not to judge by.
 
         All who ask at the same time share a look. A quote has one of its own, which no other can hold up.
         """
         return await self._shown_budget()
 
-    async def _look_at_budget(self) -> tuple[int, TeamBudget]:
-        # In this order: what is settled after the ledger was read may not be in the budget.
-        position = await in_thread(self._ledger.position)
-        return position, await self._sendoso.get_budget()
+    async def _look_at_budget(self) -> tuple[TeamBudget, tuple[Headroom, ...]]:
+        # In this order: what is settled after the ledger was read may be missing in the budget. If it is not,
+        # it is counted twice, until somebody looks again.
+        now = self._ledger.now()
+        holds = partial(standing_holds, self.policy, now=now)
+        position, usage = await in_thread(
+            self._ledger.standing, lambda position: [hold.bucket for hold in holds(None, position)]
+        )
+        budget = await self._sendoso.get_budget(to_show=True)
+        return budget, _left(holds(budget.remaining, position), usage)
 
     async def ledger_works(self) -> bool:
         """Whether an order could be written down now; raises `LedgerUnavailable` if nothing can be read."""
@@ -290,6 +275,18 @@ class Guard:
     async def _ordered(self, intent: Intent) -> Settlement | None:
         """What became of an intent, if an order was given for it."""
         return None if intent.attempt is None else await self._dispatcher.settlement(intent)
+
+
+def _left(holds: Iterable[Hold], usage: Usage) -> tuple[Headroom, ...]:
+    found = []
+    for hold in holds:
+        for limit in hold.limits:
+            used, left = usage.of(hold.bucket), max(0, limit.most - usage.of(hold.bucket))
+            if hold.bucket.key == SENDS:
+                found.append(Headroom(limit.name, limit.most, used, left))
+            else:
+                found.append(Headroom(limit.name, usd(limit.most), usd(used), usd(left)))
+    return tuple(found)
 
 
 def _may_be_made(intent: Intent) -> bool:

@@ -40,7 +40,7 @@ async def read_budget(services: Services) -> BudgetAnswer:
         SendosoError: Sendoso or the ledger could not be read.
     """
     guard = services.guard
-    position, budget = await guard.budget()
+    budget, limits = await guard.budget()
     rules = guard.policy
     return BudgetAnswer(
         team=budget.team_name,
@@ -50,7 +50,7 @@ async def read_budget(services: Services) -> BudgetAnswer:
         period_start=budget.period_start,
         period_end=budget.period_end,
         policy=Allowed(
-            limits=[LimitAnswer.of(limit) for limit in await guard.headroom(budget, position)],
+            limits=[LimitAnswer.of(limit) for limit in limits],
             per_send=usd_number(rules.limits.per_send),
             per_recipient_per_year=usd_number(rules.limits.per_recipient_per_year),
             ask_above=float(rules.approval.ask_above),

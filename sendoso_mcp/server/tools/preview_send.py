@@ -57,10 +57,7 @@ async def preview_send(
         reasons=[Reason.of(reason) for reason in verdict.deciding],
         budget_left=usd_number(budget.remaining),
         budget_after=usd_number(quote.budget_after) if possible else None,
-        limits=[
-            LimitAnswer.of(limit)
-            for limit in await services_of(ctx).guard.headroom(budget, quote.position, quote)
-        ],
+        limits=[LimitAnswer.of(limit) for limit in await services_of(ctx).guard.headroom(quote)],
         approval=_approval(ctx, verdict) if verdict.effect is Effect.ASK else None,
     )
 

@@ -113,6 +113,15 @@ class Ledger:
         """What is used of these buckets now."""
         return self.read(lambda book: Usage(used(book.session, buckets)))
 
+    def standing(self, buckets: Callable[[int], Iterable[Bucket]]) -> tuple[int, Usage]:
+        """How far the ledger has come, and what is used of the buckets that follow from it: one look."""
+
+        def look(book: Book) -> tuple[int, Usage]:
+            position = book.position()
+            return position, Usage(used(book.session, buckets(position)))
+
+        return self.read(look)
+
     def ask(self, wish: Wish, verdict: Verdict, *, answering: bool = False) -> Intent:
         """See `asking.ask`."""
         return self.write("ask", lambda book: asking.ask(book, wish, verdict, answering=answering))
