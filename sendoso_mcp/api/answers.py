@@ -89,7 +89,8 @@ def _writable(value: Any) -> Any:
     """
     match value:
         case str():
-            return value[:LONGEST_TEXT].encode("utf-8", "replace").decode()
+            text = value[:LONGEST_TEXT]
+            return text if text.isascii() else text.encode("utf-8", "replace").decode()
         case dict():
             return {_writable(name): _writable(entry) for name, entry in value.items()}
         case list():
