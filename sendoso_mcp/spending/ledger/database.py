@@ -60,6 +60,9 @@ class Database(Protocol):
         In any second at most `per_second` turns come up, over all that share the database.
         """
 
+    def turn_at_once(self, per_second: int) -> float | None:
+        """As `turn`, for callers that may not wait; None, and no place, if that could take a while."""
+
     def writable(self, session: Session) -> bool:
         """Whether this account may write the ledger's tables, as far as can be said without writing."""
 

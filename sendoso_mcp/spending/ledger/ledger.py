@@ -241,6 +241,11 @@ class Ledger:
         except Lost:
             raise LedgerUnavailable("its database cannot be reached") from None
 
+    def turn_at_once(self, per_second: int) -> float | None:
+        """See `Database.turn_at_once`: the one method that does not block."""
+        database = self._database
+        return None if database is None else database.turn_at_once(per_second)
+
     def now(self) -> datetime:
         """The current moment."""
         return self._now()

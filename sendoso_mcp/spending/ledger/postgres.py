@@ -207,6 +207,10 @@ class PostgresDatabase:
             )
         return float(max(0.0, turn - now))
 
+    def turn_at_once(self, per_second: int) -> float | None:  # noqa: ARG002 - never
+        """See `Database.turn_at_once`. A server has to be waited for."""
+        return None
+
     def writable(self, session: Session) -> bool:
         """See `Database.writable`."""
         sql = "SELECT has_table_privilege('audit', 'INSERT') AND NOT pg_is_in_recovery()"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import sqlite3
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
@@ -18,8 +15,9 @@ from sendoso_mcp.errors import SettingsError
 from sendoso_mcp.spending.boundary import boundary
 from sendoso_mcp.spending.ledger.alive import AliveFiles
 from sendoso_mcp.spending.ledger.database import Lost, Row, Session
-from sendoso_mcp.spending.ledger.pace import next_turn, read_turns
-from sendoso_mcp.spending.ledger.sqlite_errors import DAMAGED, code, is_busy, unavailable
+from sendoso_mcp.spending.ledger.private_file import make_private
+from sendoso_mcp.spending.ledger.sqlite_errors import is_busy, unavailable
+from sendoso_mcp.spending.ledger.sqlite_pace import PaceFile, PaceInMemory
 from sendoso_mcp.spending.ledger.turnstile import turnstile
 
 _TRIGGERS = "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view') ORDER BY name"
@@ -46,17 +44,15 @@ class SqliteDatabase:
         path = path and path.resolve()
         self._path = path
         self._lock = threading.RLock()
-        self._pace: sqlite3.Connection | None = None
-        self._pace_number = 0
-        self._turns: list[float] = []
+        self._pace: PaceFile | PaceInMemory = PaceInMemory()
         self._alive: AliveFiles | None = None
-        self._queue: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._queue: Callable[[bool], AbstractContextManager[bool]] = nullcontext
         if path is not None and read_only:
             self._connection = _connect_to_read(path)
             return
         try:
             if path is not None:
-                _make_private(path)
+                make_private(path)
                 boundary("open: after the file was made")
             self._connection = sqlite3.connect(
                 path or ":memory:", timeout=_BUSY, isolation_level=None, check_same_thread=False
@@ -69,6 +65,7 @@ class SqliteDatabase:
                     together = path.with_name(f"{path.name}-alive")
                     self._alive = AliveFiles(together, self.instance)
                     self._queue = partial(turnstile, together)
+                    self._pace = PaceFile(path.with_name(f"{path.name}-pace"), self._queue)
                     boundary("open: after this process was shown to run")
             except BaseException:
                 self._connection.close()
@@ -94,7 +91,7 @@ class SqliteDatabase:
     @contextmanager
     def _transaction(self, *begin: str) -> Iterator[None]:
         try:
-            with self._queue():
+            with self._queue(True):
                 for sql in begin:
                     self._connection.execute(sql).fetchall()
         except sqlite3.Error as error:
@@ -142,62 +139,11 @@ class SqliteDatabase:
 
     def turn(self, per_second: int) -> float:
         """See `Database.turn`."""
-        with self._lock:
-            now = time.time()
-            if self._path is None:
-                turn, self._turns = next_turn(self._turns, now, per_second)
-                return max(0.0, turn - now)
-            try:
-                try:
-                    return self._shared_turn(per_second)
-                except sqlite3.DatabaseError as error:
-                    if code(error) not in DAMAGED:
-                        raise
-                    # Nothing in the file is worth keeping, and a damaged one must not stop anybody.
-                    self._forget_pace()
-                return self._shared_turn(per_second)
-            except (sqlite3.Error, OSError) as error:
-                raise unavailable(error) from error
+        return self._pace.turn(per_second)
 
-    def _shared_turn(self, per_second: int) -> float:
-        # A file of its own, never synced: a turn is worth nothing after a power cut, and a sync takes
-        # longer than many a request.
-        path = self._pace_path()
-        if self._pace is not None and _number(path) != self._pace_number:
-            # Another process found it damaged and began a new one.
-            self._pace.close()
-            self._pace = None
-        if self._pace is None:
-            _make_private(path)
-            self._pace_number = _number(path)
-            self._pace = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
-            self._pace.execute("PRAGMA synchronous = OFF")
-            self._pace.execute("PRAGMA journal_mode = MEMORY")
-            self._pace.execute("CREATE TABLE IF NOT EXISTS pace (id INTEGER PRIMARY KEY, turns TEXT)")
-        with self._queue():
-            self._pace.execute("BEGIN IMMEDIATE")
-        try:
-            found = self._pace.execute("SELECT turns FROM pace WHERE id = 1").fetchone()
-            now = time.time()
-            turn, turns = next_turn(read_turns(found and found[0]), now, per_second)
-            self._pace.execute("INSERT OR REPLACE INTO pace (id, turns) VALUES (1, ?)", (json.dumps(turns),))
-            self._pace.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                self._pace.execute("ROLLBACK")
-            raise
-        return max(0.0, turn - now)
-
-    def _pace_path(self) -> Path:
-        assert self._path is not None  # noqa: S101 - for the type checker; see `turn`
-        return self._path.with_name(f"{self._path.name}-pace")
-
-    def _forget_pace(self) -> None:
-        if self._pace is not None:
-            self._pace.close()
-            self._pace = None
-        with suppress(OSError):
-            self._pace_path().unlink()
+    def turn_at_once(self, per_second: int) -> float | None:
+        """See `Database.turn_at_once`."""
+        return self._pace.turn_at_once(per_second)
 
     def writable(self, session: Session) -> bool:  # noqa: ARG002 - the file system knows, not SQLite
         """See `Database.writable`. SQLite makes files beside its own, so the directory counts too."""
@@ -231,8 +177,7 @@ class SqliteDatabase:
         """See `Database.close`."""
         with self._lock:
             self._connection.close()
-            if self._pace is not None:
-                self._pace.close()
+            self._pace.close()
             if self._alive is not None:
                 self._alive.close()
 
@@ -263,22 +208,3 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
         connection.close()
         raise unavailable(error) from error
     return connection
-
-
-def _make_private(path: Path) -> None:
-    """Makes the file, and its directory if need be, so that nobody but the user can read it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A file that is there is not opened: to close it again would take away the locks that SQLite holds on it
-    # elsewhere in this process (https://sqlite.org/howtocorrupt.html, 2.2).
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    if sys.platform != "win32" and path.stat().st_uid == os.getuid():
-        path.chmod(0o600)
-
-
-def _number(path: Path) -> int:
-    """Tells a file from another that took its name; 0 if there is none."""
-    try:
-        return path.stat().st_ino
-    except FileNotFoundError:
-        return 0

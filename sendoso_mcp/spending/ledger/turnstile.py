@@ -15,17 +15,17 @@ _LONGEST = 10.0
 
 
 @contextmanager
-def turnstile(directory: Path) -> Iterator[None]:
-    """Around the wait for the file, not around its use.
+def turnstile(directory: Path, wait: bool = True) -> Iterator[bool]:
+    """Around the wait for the file, not around its use. Without `wait` it may say that others are in it.
 
     SQLite gives a file to whoever happens to ask when it is free. Who waits asks ten times a second, and who
     has just had it asks at once and has it again: of sixteen busy processes some never had it in half a
     minute. Here nobody who comes later can ask before whoever came first has the file. It is for fairness
     alone: where it cannot be had, no more than that is lost.
     """
-    descriptor = _enter(directory)
+    descriptor, first = _enter(directory, _LONGEST if wait else 0)
     try:
-        yield
+        yield first or wait
     finally:
         if descriptor is not None:
             os.close(descriptor)
@@ -33,24 +33,25 @@ def turnstile(directory: Path) -> Iterator[None]:
 
 if sys.platform == "win32":
 
-    def _enter(directory: Path) -> int | None:  # noqa: ARG001 - as below
-        return None  # There is no lock on a directory.
+    def _enter(directory: Path, patience: float) -> tuple[int | None, bool]:  # noqa: ARG001 - as below
+        return None, True  # There is no lock on a directory.
 else:
     import fcntl
 
-    def _enter(directory: Path) -> int | None:
+    def _enter(directory: Path, patience: float) -> tuple[int | None, bool]:
         try:
             descriptor = os.open(directory, os.O_RDONLY)
         except OSError:
-            return None
-        until = time.monotonic() + _LONGEST
-        while time.monotonic() < until:
+            return None, True
+        until = time.monotonic() + patience
+        while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if time.monotonic() >= until:
+                    return descriptor, False
                 time.sleep(_LOOK_AGAIN)
             except OSError:
-                break  # a file system without such locks
+                return descriptor, True  # a file system without such locks
             else:
-                break
-        return descriptor
+                return descriptor, True

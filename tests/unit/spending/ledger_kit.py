@@ -194,6 +194,9 @@ class Fragile:
     def turn(self, per_second: int) -> float:
         return self.inner.turn(per_second)
 
+    def turn_at_once(self, per_second: int) -> float | None:
+        return self.inner.turn_at_once(per_second)
+
     def writable(self, session: Session) -> bool:
         return self.inner.writable(session)
 

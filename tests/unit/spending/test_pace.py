@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from ledgers import ACCOUNT
 
 from sendoso_mcp.errors import LedgerUnavailable
-from sendoso_mcp.spending.ledger import Ledger, next_turn
-from sendoso_mcp.spending.ledger import sqlite as in_sqlite
+from sendoso_mcp.spending.ledger import Ledger, next_turn, sqlite_pace
 from sendoso_mcp.spending.ledger.pace import read_turns
+from sendoso_mcp.spending.ledger.turnstile import turnstile
 from sendoso_mcp.spending.pace import Pace
 
 MOMENTS = st.floats(min_value=0, max_value=3, allow_nan=False)
@@ -113,7 +113,7 @@ def test_all_who_share_a_ledger_keep_the_rate_together(shared_url: str) -> None:
 @pytest.fixture
 def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """No time passes for SQLite's turns."""
-    monkeypatch.setattr(in_sqlite, "time", SimpleNamespace(time=lambda: 1_000.0))
+    monkeypatch.setattr(sqlite_pace, "time", SimpleNamespace(time=lambda: 1_000.0))
 
 
 @pytest.mark.usefixtures("stopped_clock")
@@ -163,7 +163,7 @@ def test_a_damaged_pace_file_heals_and_is_shared_again(file: Path, how: str) -> 
 def test_a_pace_file_that_others_keep_busy_is_not_thrown_away(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sendoso_mcp.spending.ledger.sqlite._BUSY", 0.01)
+    monkeypatch.setattr("sendoso_mcp.spending.ledger.sqlite_pace.BUSY", 0.01)
     ledger = Ledger(f"sqlite:///{file}", account=ACCOUNT)
     ledger.turn(10)
     pace = file.with_name(f"{file.name}-pace")
@@ -174,6 +174,48 @@ def test_a_pace_file_that_others_keep_busy_is_not_thrown_away(
             ledger.turn(10)
     assert pace.stat().st_ino == number
     assert ledger.turn(10) == 0
+    ledger.close()
+
+
+@pytest.mark.usefixtures("stopped_clock")
+def test_a_turn_at_once_is_a_turn_like_any_other(file: Path) -> None:
+    one, two = (Ledger(f"sqlite:///{file}", account=ACCOUNT) for _ in range(2))
+    # Nobody waits for a file to be opened or made.
+    assert one.turn_at_once(10) is None
+    for ledger in (one, two):
+        ledger.open()
+        assert ledger.turn_at_once(10) is None
+    waits: list[float | None] = [one.turn(10), two.turn(10)]
+    waits += [ledger.turn_at_once(10) for _ in range(9) for ledger in (one, two)]
+    assert waits == [0] * 10 + [1] * 10
+    for ledger in (one, two):
+        ledger.close()
+
+
+@pytest.mark.usefixtures("stopped_clock")
+@pytest.mark.parametrize("how", ["no database", "cut", "gone", "another table", "no list"])
+def test_a_turn_at_once_leaves_a_damaged_file_to_others(file: Path, how: str) -> None:
+    ledger = Ledger(f"sqlite:///{file}", account=ACCOUNT)
+    ledger.turn(10)
+    damage(file, how)
+    assert ledger.turn_at_once(10) in (None, 0)
+    assert ledger.turn(10) == 0
+    assert ledger.turn_at_once(10) == 0
+    ledger.close()
+
+
+def test_a_turn_at_once_waits_for_nobody(file: Path) -> None:
+    ledger = Ledger(f"sqlite:///{file}", account=ACCOUNT)
+    ledger.turn(10)
+    begun = time.monotonic()
+    with closing(sqlite3.connect(file.with_name(f"{file.name}-pace"), isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert ledger.turn_at_once(10) is None
+    with turnstile(file.with_name(f"{file.name}-alive")):
+        # Whoever waits for the file came first.
+        assert ledger.turn_at_once(10) is None
+    assert time.monotonic() - begun < 5
+    assert ledger.turn_at_once(10) == 0
     ledger.close()
 
 
@@ -209,6 +251,9 @@ class Broken(Ledger):
 
     asked = 0
     broken = True
+
+    def turn_at_once(self, per_second: int) -> float | None:
+        return None
 
     def turn(self, per_second: int) -> float:
         self.asked += 1
