@@ -27,7 +27,7 @@ from sendoso_mcp.models import Order
 from sendoso_mcp.spending import dispatch, guard
 from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.guard import Guard
-from sendoso_mcp.spending.ledger import CHAT_FORM, Approval, Ledger, State, in_thread
+from sendoso_mcp.spending.ledger import CHAT_FORM, Approval, Ledger, State, in_thread, looked_up
 from sendoso_mcp.spending.pace import Pace
 from sendoso_mcp.spending.policy import ApiRules, Limits, Policy
 from sendoso_mcp.spending.quote import SendRequest
@@ -58,6 +58,13 @@ class Clock:
         started = time.perf_counter()
         try:
             return await in_thread(method, *args, **kwargs)
+        finally:
+            self.spent += time.perf_counter() - started
+
+    async def looked_up(self, look: Callable[..., T], *args: object) -> T:
+        started = time.perf_counter()
+        try:
+            return await looked_up(look, *args)
         finally:
             self.spent += time.perf_counter() - started
 
@@ -111,6 +118,7 @@ async def _measure(url: str, directory: str, size: Size) -> tuple[dict[str, list
     with ExitStack() as patched:
         for module in (guard, dispatch):  # not the pace: both ways wait for their turn
             patched.enter_context(patch.object(module, "in_thread", clock.in_thread))
+        patched.enter_context(patch.object(guard, "looked_up", clock.looked_up))
         return await _rounds(url, directory, size, clock)
 
 

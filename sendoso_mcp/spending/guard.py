@@ -30,6 +30,7 @@ from sendoso_mcp.spending.ledger import (
     State,
     Wish,
     in_thread,
+    looked_up,
 )
 from sendoso_mcp.spending.limits import SENDS, Hold, Usage, holds_for, standing_holds, usd
 from sendoso_mcp.spending.mailboxes import normalised_email
@@ -101,7 +102,7 @@ class Guard:
         Raises:
             BadArgument: the key was used for another request.
         """
-        intent, position = await in_thread(self._ledger.start, self.principal, key, request.digest)
+        intent, position = await looked_up(self._ledger.start, self.principal, key, request.digest)
         if intent is None or _may_be_made(intent):
             return position
         return await self._dispatcher.settlement(intent)
@@ -120,7 +121,7 @@ class Guard:
         """
         # Before the budget is asked for: what is settled from here on may not be in it.
         if position is None:
-            position = await in_thread(self._ledger.position)
+            position = await looked_up(self._ledger.position)
         with one_error():
             item, recipient, budget = await anyio.gather(
                 self._find_item(request.item_id),
@@ -158,7 +159,7 @@ class Guard:
         # it is counted twice, until somebody looks again.
         now = self._ledger.now()
         holds = partial(standing_holds, self.policy, now=now)
-        position, usage = await in_thread(
+        position, usage = await looked_up(
             self._ledger.standing, lambda position: [hold.bucket for hold in holds(None, position)]
         )
         budget = await self._sendoso.get_budget(to_show=True)

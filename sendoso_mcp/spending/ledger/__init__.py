@@ -18,7 +18,7 @@ from sendoso_mcp.spending.ledger.pace import next_turn
 from sendoso_mcp.spending.ledger.records import Approval, Attempt, Intent
 from sendoso_mcp.spending.ledger.settling import Outcome
 from sendoso_mcp.spending.ledger.states import NOTHING_ORDERED, OPEN, ORDERED, UNSETTLED, State
-from sendoso_mcp.spending.ledger.threads import in_thread
+from sendoso_mcp.spending.ledger.threads import in_thread, looked_up
 
 __all__ = [
     "CHAT_FORM",
@@ -48,5 +48,6 @@ __all__ = [
     "State",
     "Wish",
     "in_thread",
+    "looked_up",
     "next_turn",
 ]

@@ -18,6 +18,10 @@ class Lost(Exception):
     """The database went away in the middle of it: whether the transaction was committed is not known."""
 
 
+class WouldWait(Exception):
+    """Nothing was looked at: somebody would have to be waited for."""
+
+
 class Session(Protocol):
     """An open transaction."""
 
@@ -47,6 +51,9 @@ class Database(Protocol):
 
     def read(self) -> AbstractContextManager[Session]:
         """A transaction that sees one state of the database and changes nothing."""
+
+    def read_at_once(self) -> AbstractContextManager[Session]:
+        """As `read`, for callers that may not wait; `WouldWait` if it could take a while."""
 
     def has_table(self, session: Session, name: str) -> bool:
         """Whether there is a table of this name."""

@@ -16,7 +16,7 @@ from typing import TypeVar
 from sendoso_mcp.errors import LedgerUnavailable
 from sendoso_mcp.spending.ledger import asking, audit, ordering, settling
 from sendoso_mcp.spending.ledger.book import Book, Wish
-from sendoso_mcp.spending.ledger.database import IN_MEMORY, Database, Lost, file_of, opener
+from sendoso_mcp.spending.ledger.database import IN_MEMORY, Database, Lost, WouldWait, file_of, opener
 from sendoso_mcp.spending.ledger.records import Approval, Intent, load, load_one
 from sendoso_mcp.spending.ledger.schema import MIGRATIONS, Migration
 from sendoso_mcp.spending.ledger.states import UNSETTLED, State
@@ -89,13 +89,15 @@ class Ledger:
                 self._database.close()
             self._database = None
 
-    def position(self) -> int:
+    def position(self, *, wait: bool = True) -> int:
         """How far the ledger has come. What is settled later has a higher place."""
-        return self.read(lambda book: book.position())
+        return self.read(lambda book: book.position(), wait=wait)
 
-    def start(self, principal: str, key: str | None, digest: str) -> tuple[Intent | None, int]:
+    def start(
+        self, principal: str, key: str | None, digest: str, *, wait: bool = True
+    ) -> tuple[Intent | None, int]:
         """What a key stands for already (see `Book.with_key`), and how far the ledger has come: one look."""
-        return self.read(lambda book: (book.with_key(principal, key, digest), book.position()))
+        return self.read(lambda book: (book.with_key(principal, key, digest), book.position()), wait=wait)
 
     def judge(self, wish: Wish) -> Verdict:
         """Policy's verdict with what is used now."""
@@ -113,14 +115,14 @@ class Ledger:
         """What is used of these buckets now."""
         return self.read(lambda book: Usage(used(book.session, buckets)))
 
-    def standing(self, buckets: Callable[[int], Iterable[Bucket]]) -> tuple[int, Usage]:
+    def standing(self, buckets: Callable[[int], Iterable[Bucket]], *, wait: bool = True) -> tuple[int, Usage]:
         """How far the ledger has come, and what is used of the buckets that follow from it: one look."""
 
         def look(book: Book) -> tuple[int, Usage]:
             position = book.position()
             return position, Usage(used(book.session, buckets(position)))
 
-        return self.read(look)
+        return self.read(look, wait=wait)
 
     def ask(self, wish: Wish, verdict: Verdict, *, answering: bool = False) -> Intent:
         """See `asking.ask`."""
@@ -173,11 +175,7 @@ class Ledger:
         return self.read(lambda book: load_one(book.session, intent_id))
 
     def known(self, intent_id: str) -> Intent:
-        """An intent that is known to exist.
-
-        Raises:
-            KeyError: it does not.
-        """
+        """An intent that is known to exist; `KeyError` if it does not."""
         return self.read(lambda book: book.intent(intent_id))
 
     def with_key(self, principal: str, key: str, digest: str) -> Intent | None:
@@ -192,13 +190,8 @@ class Ledger:
 
     def owned(self, send_ids: Iterable[str]) -> frozenset[str]:
         """Which of these sends an intent has."""
-        ids = list(send_ids)
-
-        def look(book: Book) -> frozenset[str]:
-            sql = "SELECT send_id FROM attempts WHERE send_id = ?"
-            return frozenset(row[0] for one in ids for row in book.session.rows(sql, one))
-
-        return self.read(look)
+        sql, ids = "SELECT send_id FROM attempts WHERE send_id = ?", list(send_ids)
+        return self.read(lambda book: frozenset(row[0] for one in ids for row in book.session.rows(sql, one)))
 
     def orphaned(self, intent: Intent) -> bool:
         """Whether nobody gives this intent's order any more: its process is gone, or its time is up."""
@@ -250,14 +243,26 @@ class Ledger:
         """The current moment."""
         return self._now()
 
-    def read(self, look: Callable[[Book], T]) -> T:
-        """What `look` finds in one state of the ledger. For this room only."""
+    def read(self, look: Callable[[Book], T], *, wait: bool = True) -> T:
+        """What `look` finds in one state of the ledger. For this room only.
+
+        Raises:
+            WouldWait: `wait` is false, and it could take a while to find out.
+        """
 
         def once() -> T:
             with self._used().read() as session:
                 return look(Book(session, self._now()))
 
-        return self._again(once)
+        if wait:
+            return self._again(once)
+        try:
+            if self._database is not None:
+                with self._database.read_at_once() as session:
+                    return look(Book(session, self._now()))
+        except (Lost, LedgerUnavailable) as error:
+            raise WouldWait from error  # whoever waits tries again, and says what is wrong
+        raise WouldWait
 
     def write(self, what: str, change: Callable[[Book], T]) -> T:
         """Makes a change that bears to be made again; `what` names it to `boundary`. For this room only."""

@@ -8,7 +8,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -16,7 +16,7 @@ from psycopg import errors as pg
 
 from sendoso_mcp.errors import LedgerUnavailable
 from sendoso_mcp.spending.boundary import boundary
-from sendoso_mcp.spending.ledger.database import Lost, Row, Session
+from sendoso_mcp.spending.ledger.database import Lost, Row, Session, WouldWait
 from sendoso_mcp.spending.ledger.pace import next_turn, read_turns
 
 _CONNECT = 10
@@ -105,6 +105,10 @@ class PostgresDatabase:
             yield from self._transaction(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             with _told():
                 connection.execute("COMMIT")
+
+    def read_at_once(self) -> AbstractContextManager[PostgresSession]:
+        """See `Database.read_at_once`. A server has to be waited for."""
+        raise WouldWait
 
     def _transaction(
         self, connection: _Connection, begin: str, lock: int | None = None

@@ -14,7 +14,7 @@ from pathlib import Path
 from sendoso_mcp.errors import SettingsError
 from sendoso_mcp.spending.boundary import boundary
 from sendoso_mcp.spending.ledger.alive import AliveFiles
-from sendoso_mcp.spending.ledger.database import Lost, Row, Session
+from sendoso_mcp.spending.ledger.database import Lost, Row, Session, WouldWait
 from sendoso_mcp.spending.ledger.private_file import make_private
 from sendoso_mcp.spending.ledger.sqlite_errors import is_busy, unavailable
 from sendoso_mcp.spending.ledger.sqlite_pace import PaceFile, PaceInMemory
@@ -22,6 +22,8 @@ from sendoso_mcp.spending.ledger.turnstile import turnstile
 
 _TRIGGERS = "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view') ORDER BY name"
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+_LOOK = ("BEGIN", "SELECT 1 FROM sqlite_master")
+"""Begins to read. Without the look at it, the file would not be had before the first query."""
 _BUSY = 30.0
 """Seconds to wait for other processes' transactions, each of which takes a few milliseconds."""
 
@@ -84,18 +86,33 @@ class SqliteDatabase:
     @contextmanager
     def read(self) -> Iterator[SqliteDatabase]:
         """See `Database.read`."""
-        # Without the look at it, the file would not be had before the first query.
-        with self._lock, self._transaction("BEGIN", "SELECT 1 FROM sqlite_master"):
+        with self._lock, self._transaction(*_LOOK):
             yield self
 
     @contextmanager
-    def _transaction(self, *begin: str) -> Iterator[None]:
+    def read_at_once(self) -> Iterator[SqliteDatabase]:
+        """See `Database.read_at_once`."""
+        if not self._lock.acquire(blocking=False):
+            raise WouldWait
         try:
-            with self._queue(True):
+            with self._transaction(*_LOOK, wait=False):
+                yield self
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def _transaction(self, *begin: str, wait: bool = True) -> Iterator[None]:
+        try:
+            with self._queue(wait) as first:
+                if not first:
+                    raise WouldWait
+                self._connection.execute(f"PRAGMA busy_timeout = {_BUSY * 1000 if wait else 0:.0f}")
                 for sql in begin:
                     self._connection.execute(sql).fetchall()
         except sqlite3.Error as error:
             self._roll_back()
+            if is_busy(error) and not wait:
+                raise WouldWait from error
             raise unavailable(error) from error
         try:
             yield

@@ -181,6 +181,10 @@ class Fragile:
         self._here()
         return self.inner.read()
 
+    def read_at_once(self) -> AbstractContextManager[Session]:
+        self._here()
+        return self.inner.read_at_once()
+
     def _here(self) -> None:
         if self.gone:
             raise LedgerUnavailable("the disk is full")
