@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -75,6 +76,13 @@ class Filters:
         longest = self.max_shipping_days
         return longest is None or (type_ in EMAILED_TYPES if days is None else days <= longest)
 
+    def admitted(self, keys: Iterable[int], facts: Mapping[int, Facts]) -> list[int]:
+        """Those of the keys whose gifts pass every filter, in their order."""
+        if self == _NONE:  # as most searches are: with a call for each gift this took a fifth of their time
+            return [key for key in keys if facts[key].available != 0]
+        admit = self.admit
+        return [key for key in keys if admit(facts[key])]
+
     def misses(self, facts: Facts) -> list[Miss]:
         """Every filter that a gift does not pass."""
         _, type_, cents, days, available = facts
@@ -104,3 +112,6 @@ class Filters:
     def _cents(self) -> tuple[int | None, int | None]:
         least = None if self.min_price is None else -int(-self.min_price * 100 // 1)
         return least, None if self.max_price is None else int(self.max_price * 100)
+
+
+_NONE = Filters()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from zlib import crc32
@@ -44,6 +44,27 @@ class Found:
     misses: Sequence[Sequence[Miss]] = ()
 
 
+class _Strengths(dict[tuple[int, int], float]):
+    """How strongly a gift has a phrase, by how many words its name and its description have.
+
+    0 stands for a name or a description without the phrase. There are few such pairs, so each is worked out
+    once.
+
+    Args:
+        mean_name, mean_about: words of a name and of a description on average.
+    """
+
+    def __init__(self, mean_name: float, mean_about: float) -> None:
+        self._mean_name, self._mean_about = mean_name, mean_about
+
+    def __missing__(self, words: tuple[int, int]) -> float:
+        in_name, in_about = words
+        weight = _NAME_WEIGHT / (1 - _B + _B * in_name / self._mean_name) if in_name else 0.0
+        weight += 1 / (1 - _B + _B * in_about / self._mean_about) if in_about else 0.0
+        self[words] = strength = weight * (_K1 + 1) / (weight + _K1)
+        return strength
+
+
 class Searcher:
     """Searches one shelf. As the shelf, it is used from one thread at a time."""
 
@@ -80,8 +101,9 @@ class Searcher:
         self._reader = Reader(shelf.words, self._any, gift_words())
         self._ranking = lru_cache(maxsize=_KEPT_RANKINGS)(self._rank)
         count = max(1, len(shelf.facts))
-        self._mean_name = sum(shelf.name_words.values()) / count or 1.0
-        self._mean_about = sum(shelf.about_words.values()) / count or 1.0
+        self._strength = _Strengths(
+            sum(shelf.name_words.values()) / count or 1.0, sum(shelf.about_words.values()) / count or 1.0
+        )
         facts = shelf.facts
         self._browsing = sorted(facts, key=lambda key: facts[key].price_order)
         """Every gift, as one browses them: cheapest first."""
@@ -93,11 +115,10 @@ class Searcher:
 
     def _rank(self, query: str, filters: Filters) -> list[int]:
         """The keys of all that is found, best first."""
-        facts, admit = self._shelf.facts, filters.admit
         scores = self._scores(query)
+        found = filters.admitted(self._browsing if scores is None else scores, self._shelf.facts)
         if scores is None:
-            return [key for key in self._browsing if admit(facts[key])]
-        found = [key for key in scores if admit(facts[key])]
+            return found
         if not found:
             return []
         best, places, count = max(scores[key] for key in found), self._places, len(self._browsing)
@@ -112,36 +133,41 @@ class Searcher:
         concepts = self._reader.concepts(query)
         if not concepts:
             return None
-        scores: dict[int, float] = {}
-        for concept in concepts:
-            for key, worth in self._worths(concept).items():
+        scores, *others = map(self._worths, concepts)
+        for worths in others:
+            for key, worth in worths.items():
                 scores[key] = scores.get(key, 0.0) + worth
         return scores
 
     def _worths(self, concept: Concept) -> dict[int, float]:
         """What the gifts that express a concept are worth for it."""
-        best: dict[int, float] = {}
+        (phrase, weight), *others = concept.items()
+        best = {key: weight * strength for key, strength in self._strengths(phrase)}
         more: dict[int, float] = {}
-        for phrase, weight in concept.items():
-            for key, strength in self._strengths(phrase).items():
+        for phrase, weight in others:
+            for key, strength in self._strengths(phrase):
                 worth = weight * strength
-                more[key] = more.get(key, 0.0) + worth
-                if worth > best.get(key, 0.0):
+                before = best.get(key, 0.0)
+                if before:
+                    more[key] = more.get(key, 0.0) + min(worth, before)
+                if worth > before:
                     best[key] = worth
         # Rare concepts say more, rare words for a common one do not: so the concept's gifts are counted.
         count = len(self._shelf.facts)
         rarity = max(_LEAST_RARITY, math.log(1 + (count - len(best) + 0.5) / (len(best) + 0.5)))
-        return {key: rarity * (worth + _MORE * (more[key] - worth)) for key, worth in best.items()}
+        worths = {key: rarity * worth for key, worth in best.items()}
+        for key, worth in more.items():
+            worths[key] += rarity * _MORE * worth
+        return worths
 
-    def _strengths(self, phrase: Phrase) -> dict[int, float]:
-        postings, shelf = self._postings(phrase), self._shelf
-        weights = {
-            key: 1 / (1 - _B + _B * shelf.about_words[key] / self._mean_about) for key in postings.abouts
-        }
+    def _strengths(self, phrase: Phrase) -> Iterable[tuple[int, float]]:
+        """How strongly each gift that has a phrase has it."""
+        postings, names, abouts = self._postings(phrase), self._shelf.name_words, self._shelf.about_words
+        strength = self._strength
+        strengths = {key: strength[0, abouts[key]] for key in postings.abouts}
         for key in postings.names:
-            weight = _NAME_WEIGHT / (1 - _B + _B * shelf.name_words[key] / self._mean_name)
-            weights[key] = weights.get(key, 0.0) + weight
-        return {key: weight * (_K1 + 1) / (weight + _K1) for key, weight in weights.items()}
+            strengths[key] = strength[names[key], abouts[key] if key in strengths else 0]
+        return strengths.items()
 
     def _nearest(self, query: str, filters: Filters, limit: int) -> Found:
         """What falls short by least: of the gifts with the words, else of all of them."""
