@@ -36,6 +36,7 @@ class CancelPlan:
         question: what a person must decide first; None if policy asks nobody.
         in_chat: whether the question goes to the client.
         answered: when the call with the answer came; see `sending.Plan`.
+        put_elsewhere: it came for a question that this server had not put.
     """
 
     send: Send | None = None
@@ -43,6 +44,7 @@ class CancelPlan:
     question: Cancellation | None = None
     in_chat: bool = False
     answered: float | None = None
+    put_elsewhere: bool = False
 
 
 async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
@@ -62,9 +64,17 @@ async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
     question = await services.guard.ask_to_cancel(send_id, _facts(send))
     in_chat = question.stage is Stage.AWAITING and can_ask(ctx) and not services.sight.ignored(question.id)
     answering = asks_in_rounds(ctx) and ctx.request_state is not None
-    if in_chat and not answering:
+    # Not put: by another server, or it takes the place of the one that was answered, and is put now.
+    unknown = not services.sight.was_put(question.id)
+    if in_chat and (unknown or not answering):
         services.sight.put(question.id)
-    return CancelPlan(send, question=question, in_chat=in_chat, answered=came if answering else None)
+    return CancelPlan(
+        send,
+        question=question,
+        in_chat=in_chat,
+        answered=came if answering else None,
+        put_elsewhere=answering and unknown,
+    )
 
 
 async def ask_person_to_cancel(

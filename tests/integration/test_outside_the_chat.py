@@ -364,6 +364,27 @@ async def test_a_question_shows_where_an_address_ends(sandbox: Sandbox, mode: st
     assert "Eveville" in next(line for line in lines if line.startswith("Shipped to: "))
 
 
+async def test_a_cancellation_that_is_put_anew_as_a_fact_changed_can_be_answered(sandbox: Sandbox) -> None:
+    """In rounds all is looked up again with the answer, and another question takes the place of the first."""
+    send = ""
+
+    class Reader(Person):
+        async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> Any:
+            await anyio.sleep(0.3)
+            if not self.asked:
+                placed, _ = sandbox.world.send(send)
+                object.__setattr__(placed, "cost", placed.cost + 1)
+            return await super().__call__(context, params)
+
+    person, policy = Reader(YES), quick_policy(approval={"read_seconds": 0.2})
+    async with chat(sandbox, mode="auto", person=person, policy=policy, page=page) as connected:
+        send = await pending(connected)
+        done = await connected.call("cancel_send", send_id=send)
+    assert done["outcome"] == "cancelled"
+    assert len(person.asked) == 2
+    assert f"{done['refund']:.2f} USD" in person.asked[1]
+
+
 async def test_a_cancellation_that_was_answered_too_fast_is_not_put_again(sandbox: Sandbox) -> None:
     person = Person(YES)
     async with chat(sandbox, mode="legacy", person=person, slow_reader=True, page=page) as connected:

@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
-from mcp_types import CallToolResult, InputRequiredResult
+from mcp_types import CallToolResult, ElicitResult, InputRequiredResult
 from support import ERAS, YES, Chat, Person, chat, facts, order, sends
 
 from sendoso_mcp.errors import SettingsError
@@ -151,6 +151,32 @@ async def test_a_question_of_one_server_is_answered_at_another(
     assert facts(told)["outcome"] == outcome
     assert not slow or [reason["code"] for reason in facts(told)["reasons"]] == ["answered_elsewhere"]
     assert sends(sandbox) == before + (outcome == "sent")
+
+
+async def test_a_cancellation_that_another_server_asked_about_says_why_its_answer_does_not_count(
+    sandbox: Sandbox, shared_url: str
+) -> None:
+    key = b"k" * 32
+    async with (
+        chat(sandbox, person=Person(), ledger_url=shared_url, state_key=key, slow_reader=True) as one,
+        chat(sandbox, person=Person(), ledger_url=shared_url, state_key=key, slow_reader=True) as two,
+    ):
+        listed = await one.call("list_sends", status="pending", limit=1)
+        wish = {"send_id": listed["sends"][0]["id"]}
+        asked = await one.client.session.call_tool("cancel_send", wish, allow_input_required=True)
+        assert isinstance(asked, InputRequiredResult)
+        assert asked.input_requests is not None
+        (question,) = asked.input_requests
+        told = await two.client.session.call_tool(
+            "cancel_send",
+            wish,
+            allow_input_required=True,
+            input_responses={question: ElicitResult(action="accept", content={"decision": "Cancel it"})},
+            request_state=asked.request_state,
+        )
+    assert isinstance(told, CallToolResult)
+    assert facts(told)["outcome"] == "approval_required"
+    assert "put by another server" in facts(told)["reasons"][0]["text"]
 
 
 async def test_servers_of_one_account_and_person_seal_alike_and_others_do_not(sandbox: Sandbox) -> None:

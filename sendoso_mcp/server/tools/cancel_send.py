@@ -33,6 +33,11 @@ from sendoso_mcp.server.tools.spec import ToolSpec
 from sendoso_mcp.spending.ledger import Cancellation, Stage
 
 NOT_CANCELLED = "Nothing was cancelled."
+_TOO_FAST = "It was answered sooner than a person can read it: that answer does not count."
+_PUT_ELSEWHERE = (
+    "The question was put by another server, or before this one was restarted, and nobody knows for how long "
+    "a person had it before them: the answer does not count here."
+)
 
 
 class CancelOutcome(Answer):
@@ -80,9 +85,7 @@ async def cancel_send(
     seen = services.sight.seconds(question.id, answered=plan.answered)
     if seen < float(services.guard.policy.approval.read_seconds):
         services.sight.ignore(question.id)
-        return await _outside(
-            ctx, question, "It was answered sooner than a person can read it: that answer does not count."
-        )
+        return await _outside(ctx, question, _PUT_ELSEWHERE if plan.put_elsewhere else _TOO_FAST)
     if isinstance(answer, CancelledElicitation):
         await services.guard.answer_cancellation(question, yes=False, who=approver_of(ctx))
         return _reason("declined", "person_dismissed", "The question was closed without an answer.")
@@ -106,7 +109,9 @@ async def _cancel(ctx: Context[Services], send: Send) -> CancelOutcome:
 async def _withdraw(ctx: Context[Services], plan: CancelPlan) -> CancelOutcome:
     """Takes back a wish that nobody has ordered: no person need decide that."""
     if plan.waiting is None or not can_be_withdrawn(plan.waiting):
-        return _reason("too_late", "not_open", "That question is no longer open.")
+        return _reason(
+            "too_late", "not_open", "That question is no longer open."
+        )
     if await services_of(ctx).guard.dismiss(plan.waiting.id, "withdrawn") is not None:
         return _reason("too_late", "ordered", "The gift was ordered meanwhile; see get_send.")
     return CancelOutcome(outcome="withdrawn")
