@@ -56,8 +56,11 @@ async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
     came = anyio.current_time()
     services = services_of(ctx)
     waiting = await services.guard.standing(send_id)
-    if waiting is not None and waiting.attempt is None:
-        return CancelPlan(waiting=waiting)
+    if waiting is not None:
+        # By the number of its question: a wish, or the send that it became.
+        if waiting.attempt is None or waiting.attempt.send_id is None:
+            return CancelPlan(waiting=waiting)
+        send_id = waiting.attempt.send_id
     send = await services.sendoso.get_send(send_id)
     if send.status in TOO_LATE | {SendStatus.CANCELLED} or not services.guard.policy.approval.ask_to_cancel:
         return CancelPlan(send)

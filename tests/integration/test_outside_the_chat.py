@@ -15,7 +15,7 @@ from mcp.client import ClientRequestContext
 from mcp_types import ElicitRequestParams, ElicitRequestURLParams, ElicitResult
 from support import EGIFT, ERAS, NO, SARAH, YES, Chat, Person, chat, order, quick_policy, raise_price, sends
 
-from sendoso_mcp.sandbox import Sandbox, create_sandbox
+from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
 from sendoso_mcp.server.outside import SANDBOX_PIN
 from sendoso_mcp.spending.approvals import Approvals
 from sendoso_mcp.spending.desk import Ruling, Stand
@@ -362,6 +362,33 @@ async def test_a_question_shows_where_an_address_ends(sandbox: Sandbox, mode: st
     assert lines[1].endswith('evil.example"')
     assert any(line.startswith("Note: ") and "xn--mail-" in line for line in lines)
     assert "Eveville" in next(line for line in lines if line.startswith("Shipped to: "))
+
+
+@ERAS
+async def test_a_gift_can_be_cancelled_by_the_number_of_its_question(sandbox: Sandbox, mode: str) -> None:
+    """As get_send takes it: it is the only number that an answer of before the order has."""
+    person = Person(YES)
+    rules = quick_policy(approval={"outside_chat_above": 20})
+    async with chat(sandbox, mode=mode, person=person, policy=rules, page=page) as connected:
+        asked = await connected.call("create_send", **order())
+        assert await approve(connected, asked["question"]) is Ruling.DONE
+        done = await connected.call("create_send", **order())
+        cancelled = await connected.call("cancel_send", send_id=asked["question"])
+        assert (cancelled["outcome"], cancelled["refund"]) == ("cancelled", done["cost"])
+        assert f'Send: "{done["send_id"]}"' in person.asked[0]
+        again = await connected.call("cancel_send", send_id=asked["question"])
+        assert again["outcome"] == "already_cancelled"
+
+
+async def test_an_order_of_which_nobody_knows_cannot_be_cancelled_by_its_question(sandbox: Sandbox) -> None:
+    sandbox.faults.append(Fault("POST", "/sends", status=500))
+    async with chat(sandbox, mode="legacy", person=NOBODY, page=page) as connected:
+        asked = await connected.call("create_send", **order())
+        assert await approve(connected, asked["question"]) is Ruling.DONE
+        assert (await connected.call("create_send", **order()))["outcome"] == "unknown"
+        kept = await connected.call("cancel_send", send_id=asked["question"])
+    assert kept["outcome"] == "too_late"
+    assert "get_send" in kept["reasons"][0]["text"]
 
 
 async def test_a_cancellation_that_is_put_anew_as_a_fact_changed_can_be_answered(sandbox: Sandbox) -> None:

@@ -71,7 +71,7 @@ async def cancel_send(
         raise ValueError("a plan is about a send or about a wish")
     if send.status == SendStatus.CANCELLED:
         # Perhaps by a call that ended before it was written down.
-        await services.guard.cancelled(send_id)
+        await services.guard.cancelled(send.id)
         return CancelOutcome(outcome="already_cancelled")
     if send.status in TOO_LATE:
         return _too_late()
@@ -110,7 +110,7 @@ async def _withdraw(ctx: Context[Services], plan: CancelPlan) -> CancelOutcome:
     """Takes back a wish that nobody has ordered: no person need decide that."""
     if plan.waiting is None or not can_be_withdrawn(plan.waiting):
         return _reason(
-            "too_late", "not_open", "That question is no longer open."
+            "too_late", "not_open", "That question is no longer open; get_send tells what it became."
         )
     if await services_of(ctx).guard.dismiss(plan.waiting.id, "withdrawn") is not None:
         return _reason("too_late", "ordered", "The gift was ordered meanwhile; see get_send.")
