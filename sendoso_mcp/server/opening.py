@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import anyio
+from mcp import MCPError
 from mcp.server.elicitation import AcceptedUrlElicitation
 from mcp.server.mcpserver import Context
 
@@ -33,7 +34,11 @@ async def show_page(ctx: Context[Services], question_id: str, url: str) -> None:
     What became of it is in the ledger. That a client says yes to opening a page is no answer to it.
     """
     message = f"A gift waits for your approval (question {question_id}). Open the page to see and decide it."
-    opened = await ctx.elicit_url(message, url, question_id)
+    try:
+        opened = await ctx.elicit_url(message, url, question_id)
+    except MCPError:
+        # It said that it could open addresses. The answer of the call tells the person where to go.
+        return
     if not isinstance(opened, AcceptedUrlElicitation):
         return
     desk = services_of(ctx).outside.desk

@@ -12,7 +12,7 @@ import anyio
 import pytest
 from mcp import Client
 from mcp.client import ClientRequestContext
-from mcp_types import ElicitRequestParams, ElicitRequestURLParams, ElicitResult
+from mcp_types import ElicitRequestParams, ElicitRequestURLParams, ElicitResult, ErrorData
 from support import EGIFT, ERAS, NO, SARAH, YES, Chat, Person, chat, order, quick_policy, raise_price, sends
 
 from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
@@ -476,12 +476,16 @@ class Opens:
         self.connected, self.decide = connected, decide
         self.opened: list[str] = []
 
-    async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> Any:
         assert isinstance(params, ElicitRequestURLParams)
         self.opened.append(params.url)
         question = params.url.rpartition("/")[2]
-        if self.decide == "approve":
+        if self.decide == "fails":
+            return ErrorData(code=-32603, message="no browser here")
+        if self.decide in ("approve", "approve, and another call sends it"):
             assert await approve(self.connected(), question) is Ruling.DONE
+        if self.decide == "approve, and another call sends it":
+            assert (await self.connected().call("create_send", **order()))["outcome"] == "sent"
         elif self.decide == "reject":
             assert await reject(self.connected(), question) is Ruling.DONE
         return ElicitResult(action="decline" if self.decide == "stays away" else "accept")
@@ -489,7 +493,13 @@ class Opens:
 
 @pytest.mark.parametrize(
     ("decide", "outcome"),
-    [("approve", "sent"), ("reject", "declined"), ("stays away", "approval_required")],
+    [
+        ("approve", "sent"),
+        ("approve, and another call sends it", "sent"),
+        ("reject", "declined"),
+        ("stays away", "approval_required"),
+        ("fails", "approval_required"),
+    ],
 )
 async def test_a_client_that_can_open_a_page_is_asked_to_and_waited_for(
     sandbox: Sandbox, decide: str, outcome: str
@@ -503,5 +513,6 @@ async def test_a_client_that_can_open_a_page_is_asked_to_and_waited_for(
         done = await connected.call("create_send", recipient_id=SARAH, item_id=EGIFT)
     assert done["outcome"] == outcome
     assert person.opened
+    assert outcome != "approval_required" or done["url"] == person.opened[0]
     assert sends(sandbox) == before + (outcome == "sent")
     assert isinstance(connected.client, Client)

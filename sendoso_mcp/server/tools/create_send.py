@@ -127,6 +127,9 @@ async def _outside(ctx: Context[Services], plan: Plan, key: str | None, code: st
         if now is not None and now.state is State.APPROVED:
             quote = await guard.quote(plan.quote.request)
             return _result(await guard.send(quote, key, question=intent.id))
+        if now is not None and now.attempt is not None:
+            # Another call used the yes up meanwhile: its order is what is told, and no other is given.
+            return _result(await guard.send(plan.quote, key, question=intent.id))
         if now is not None and now.state is not State.AWAITING_APPROVAL:
             return _not_now("person_declined" if now.state is State.DECLINED else "facts_changed")
     text = (
