@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from sendoso_mcp.errors import LedgerUnavailable
 from sendoso_mcp.spending.ledger.database import Session
 from sendoso_mcp.spending.ledger.hashing import canonical, digest_of
 from sendoso_mcp.spending.ledger.states import State
@@ -116,9 +117,16 @@ _COLUMNS = (
 
 
 def load(session: Session, where: str, *parameters: object) -> list[Intent]:
-    """The intents (`i`, with their attempts `a`) that an SQL condition of ours names, and its order."""
+    """The intents (`i`, with their attempts `a`) that an SQL condition of ours names, and its order.
+
+    Raises:
+        LedgerUnavailable: one of them was changed into what none of ours is; `verify` says which.
+    """
     sql = f"SELECT {_COLUMNS} FROM intents i LEFT JOIN attempts a ON a.intent_id = i.id WHERE {where}"  # noqa: S608 - `where` is a literal of this package
-    return [_intent(row) for row in session.rows(sql, *parameters)]
+    try:
+        return [_intent(row) for row in session.rows(sql, *parameters)]
+    except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        raise LedgerUnavailable("one of its rows cannot be read") from error
 
 
 def load_one(session: Session, intent_id: str) -> Intent | None:

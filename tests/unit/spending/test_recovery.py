@@ -17,7 +17,7 @@ from ledger_kit import confirm, order, rows, settle, transaction, wish
 from ledgers import ACCOUNT, Clock
 from spending_kit import REQUEST, policy, quote
 
-from sendoso_mcp.errors import ServerFault, Timeout
+from sendoso_mcp.errors import LedgerUnavailable, ServerFault, Timeout
 from sendoso_mcp.models import Page, Send
 from sendoso_mcp.spending.dispatch import ORDER_TAKES
 from sendoso_mcp.spending.ledger import Break, Intent, Ledger, State
@@ -297,6 +297,19 @@ async def test_one_intent_that_cannot_be_read_keeps_no_server_from_starting(
         await guard.recover()
     assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]
     assert lost.id in caplog.text
+
+
+async def test_an_order_that_cannot_even_be_listed_keeps_no_server_from_starting(
+    ledger: Ledger, sendoso: MemorySendoso, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost = await lose(sendoso, ledger)
+    with transaction(ledger) as session:
+        session.execute("UPDATE attempts SET begun_at = 'never' WHERE intent_id = ?", lost.id)
+    async with guarding(sendoso, ledger) as guard:
+        await guard.recover()
+    assert "one of its rows cannot be read" in caplog.text
+    with pytest.raises(LedgerUnavailable, match="sendoso-mcp doctor"):
+        ledger.unsettled()
 
 
 MARKING = policy(reconcile={"mark_in_crm_id": True})
