@@ -9,7 +9,7 @@ from typing import Any
 
 from sendoso_mcp.errors import BadArgument, LedgerUnavailable
 from sendoso_mcp.spending.ledger import Entry, Ledger, State
-from sendoso_mcp.spending.limits import SENDS
+from sendoso_mcp.spending.limits import ENVELOPES, SENDS
 
 Data = dict[str, Any]
 
@@ -158,7 +158,8 @@ def _order(row: Mapping[str, Any]) -> Data:
 def _hold(row: Mapping[str, Any]) -> Data:
     """What stands in one limit's bucket: USD, or a number of sends."""
     bucket = _text(row, "bucket")
-    amount = (lambda value: value) if bucket == SENDS else _usd
+    counts = bucket == SENDS or bucket.startswith(ENVELOPES)
+    amount = (lambda value: value) if counts else _usd
     return {
         "bucket": bucket,
         "kind": row.get("kind"),

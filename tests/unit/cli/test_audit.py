@@ -12,15 +12,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.cli_kit import ACCOUNT, Books, run
+from cli.cli_kit import ACCOUNT, TAKES, Books, run
 from sendoso_mcp.cli import main
 from sendoso_mcp.cli.register import COLUMNS
-from sendoso_mcp.spending.ledger import Decisions, Ledger, State
+from sendoso_mcp.spending.envelope import Envelope
+from sendoso_mcp.spending.ledger import Decisions, Dispatch, Ledger, Reserved, State
 
 Capture = pytest.CaptureFixture[str]
 HOSTILE = "\x1b[2J\u202eEve\x07\r\n \u200b[bold]Null[/bold]"
@@ -235,6 +237,25 @@ def test_json_tells_who_approved_and_no_secret_of_an_order(year: dict[str, str],
         "policy_version": row["policy_version"],
     }
     assert "token" not in json.dumps(row)
+
+
+def test_places_in_an_envelope_are_numbers_of_sends(books: Books, capsys: Capture) -> None:
+    envelope = Envelope(
+        name="Webinar",
+        sends=20,
+        each=Decimal(50),
+        domains=("acme.test",),
+        until=books.now + timedelta(days=1),
+        opened_at=books.now,
+        opened_by="a test",
+    )
+    Decisions(books.ledger).open_envelope(envelope)
+    wish = books.wish()
+    reserved = books.ledger.reserve(wish, Dispatch("token", TAKES), question=None, approval=None)
+    assert isinstance(reserved, Reserved)
+    holds = {hold["bucket"]: hold for hold in objects(capsys)[-1]["holds"]}
+    place = holds[f"envelope:{envelope.id}"]
+    assert (place["amount"], place["granted"], place["limit"], place["used_before"]) == (1, 1, 20, 0)
 
 
 # Where there is nothing to read
