@@ -22,12 +22,16 @@ def check_server(
     # Some clients fill in variables such as ${env:NAME} or ${input:key}; only they know with what.
     if any("${" in value for value in ours.values()):
         return
-    if ours.get("SENDOSO_API_KEY", "").strip():
-        _, checks = check_settings(ours)
-        for check in checks:
-            if check.level == "FAIL":
-                yield Check("FAIL", f"{where}, its env: {check.text}", check.advice)
-    elif not server.env_file:
+    keyed = bool(ours.get("SENDOSO_API_KEY", "").strip())
+    # A key may come from elsewhere; what is here can still be wrong by itself.
+    elsewhere = server.env_file or (file.terminal and environ.get("SENDOSO_API_KEY", "").strip())
+    _, checks = check_settings(
+        ours if keyed or not elsewhere else {**ours, "SENDOSO_API_KEY": "from-elsewhere"}
+    )
+    found = [check for check in checks if check.level == "FAIL"]
+    for check in found:
+        yield Check("FAIL", f"{where}, its env: {check.text}", check.advice)
+    if not keyed and not server.env_file and not found:
         yield Check(
             "info",
             f"{where} has no SENDOSO_API_KEY in its env.",

@@ -374,6 +374,43 @@ async def test_a_configured_server_without_a_key_uses_the_sandbox(
     assert ("has no SENDOSO_API_KEY in its env." in output) is told
 
 
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ({"SENDOSO_BASE_URL": "https://gifts.example"}, "SENDOSO_BASE_URL is set without SENDOSO_API_KEY"),
+        ({"SENDOSO_LOG_LEVEL": "LOUD"}, "SENDOSO_LOG_LEVEL must be one of"),
+        ({"SENDOSO_READ_ONLY": "perhaps"}, "SENDOSO_READ_ONLY must be true or false"),
+    ],
+)
+async def test_a_configured_server_without_a_key_that_would_not_start_is_a_failure(
+    patient: Patient, program: Path, env: dict[str, str], told: str
+) -> None:
+    patient.configures(command=str(program), env=env)
+    status, output = await patient.see_doctor()
+    assert status == 1
+    (failure,) = failures(output)
+    assert f'server "gifts", its env: {told}' in failure
+    assert "uses the embedded sandbox, unless" not in output
+
+
+@pytest.mark.parametrize(("key", "fails"), [("a-fine-key", False), ("", True)])
+async def test_a_key_of_the_terminal_is_one_of_a_client_that_runs_in_it(
+    patient: Patient, program: Path, sendoso: respx.MockRouter, key: str, fails: bool
+) -> None:
+    patient.environ["SENDOSO_API_KEY"] = key
+    entry = {"command": str(program), "env": {"SENDOSO_BASE_URL": "https://gifts.example"}}
+    patient.writes(".claude.json", {"mcpServers": {"gifts": entry}})
+    _, output = await patient.see_doctor()
+    assert ("its env: SENDOSO_BASE_URL is set without" in output) is fails
+
+
+async def test_a_key_of_a_file_of_variables_is_left_to_the_client(patient: Patient, program: Path) -> None:
+    patient.configures(
+        command=str(program), env={"SENDOSO_BASE_URL": "https://gifts.example"}, envFile=".env"
+    )
+    assert (await patient.see_doctor())[0] == 0
+
+
 async def test_a_command_with_variables_is_left_to_the_client(patient: Patient) -> None:
     patient.configures(command="${userHome}/bin/sendoso-mcp")
     status, output = await patient.see_doctor()
