@@ -16,7 +16,7 @@ from google.genai import types
 from mcp import StdioServerParameters
 from mcp.types import ElicitResult
 
-from interop.clients.job import PROMPT, PROMPT_ARGUMENTS, READS, Person, Script, email, job, report, target
+from interop.clients.job import PROMPT, PROMPT_ARGUMENTS, READS, Person, Script, report, target
 
 
 class Scripted(BaseLlm):
@@ -43,7 +43,7 @@ def answer_of(response: dict[str, Any]) -> dict[str, Any]:
 async def main() -> None:
     transport, where = target()
     person = Person()
-    script = Script(job(person, email()))
+    script = Script.for_person(person)
 
     async def ask(context: Any, params: Any) -> ElicitResult:
         await asyncio.sleep(READS)

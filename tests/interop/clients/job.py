@@ -176,6 +176,11 @@ class Script:
         self._job = job
         self.seen: Answer | None = None
 
+    @classmethod
+    def for_person(cls, person: Person) -> Script:
+        """The whole job, with this person, for a newcomer whom no other run has added."""
+        return cls(job(person, email()))
+
     def next(self, answer: Answer | None) -> Step:
         """What comes after this answer, which is None at first and after words; in the end words."""
         try:

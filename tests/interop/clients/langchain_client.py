@@ -18,18 +18,7 @@ from langchain_mcp_adapters.resources import load_mcp_resources
 from langchain_mcp_adapters.tools import load_mcp_tools
 from mcp.types import ElicitResult
 
-from interop.clients.job import (
-    BUDGET,
-    PROMPT,
-    PROMPT_ARGUMENTS,
-    READS,
-    Person,
-    Script,
-    email,
-    job,
-    report,
-    target,
-)
+from interop.clients.job import BUDGET, PROMPT, PROMPT_ARGUMENTS, READS, Person, Script, report, target
 
 
 class Scripted(BaseChatModel):
@@ -77,7 +66,7 @@ async def main() -> None:
     async with client.session("sendoso", auto_initialize=False) as session:
         opened = await session.initialize()
         tools = await load_mcp_tools(session)
-        script = Script(job(person, email()))
+        script = Script.for_person(person)
         agent = create_agent(Scripted(script=script), tools)
         await agent.ainvoke({"messages": [("user", "Send Sarah a gift.")]}, {"recursion_limit": 100})
         assert script.seen is not None

@@ -11,7 +11,7 @@ from agents import Agent, Model, ModelResponse, RunConfig, Runner, Usage
 from agents.mcp import MCPServerStdio, MCPServerStreamableHttp
 from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
 
-from interop.clients.job import BUDGET, PROMPT, PROMPT_ARGUMENTS, Person, Script, email, job, report, target
+from interop.clients.job import BUDGET, PROMPT, PROMPT_ARGUMENTS, Person, Script, report, target
 
 
 class Scripted(Model):
@@ -57,7 +57,7 @@ async def main() -> None:
         if transport == "stdio"
         else MCPServerStreamableHttp(params={"url": where}, client_session_timeout_seconds=30)
     )
-    script = Script(job(Person(), email()))
+    script = Script.for_person(Person())
     async with server:
         agent = Agent(name="Gifts", mcp_servers=[server], model=Scripted(script))
         tools = [tool.name for tool in await server.list_tools()]

@@ -11,18 +11,7 @@ from pydantic_ai import Agent, ModelResponse, TextPart, ToolCallPart, ToolReturn
 from pydantic_ai.mcp import MCPToolset
 from pydantic_ai.models.function import FunctionModel
 
-from interop.clients.job import (
-    BUDGET,
-    PROMPT,
-    PROMPT_ARGUMENTS,
-    READS,
-    Person,
-    Script,
-    email,
-    job,
-    report,
-    target,
-)
+from interop.clients.job import BUDGET, PROMPT, PROMPT_ARGUMENTS, READS, Person, Script, report, target
 
 
 def scripted(script: Script) -> FunctionModel:
@@ -39,7 +28,7 @@ def scripted(script: Script) -> FunctionModel:
 async def main() -> None:
     transport, where = target()
     person = Person()
-    script = Script(job(person, email()))
+    script = Script.for_person(person)
 
     async def ask(message: str, kind: Any, params: Any, context: Any) -> dict[str, str]:
         await asyncio.sleep(READS)
