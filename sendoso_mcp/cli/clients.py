@@ -67,13 +67,18 @@ class Server:
     @property
     def ours(self) -> bool:
         """Whether it runs sendoso-mcp, directly or through a launcher such as uvx or python."""
-        return any(name in word for word in (self.command, *self.args) for name in _OURS)
+        return any(map(starts_us, (self.command, *self.args)))
 
     @property
     def shown_command(self) -> str:
         """The command where it is safe to show, else words for it."""
         safe = "=" not in self.command and _PROGRAM.fullmatch(_last_part(self.command))
         return self.command if safe else "its command"
+
+
+def starts_us(word: str) -> bool:
+    """Whether a word of a command line names this program, as a command, a module or a package."""
+    return any(name in word for name in _OURS)
 
 
 def config_files(

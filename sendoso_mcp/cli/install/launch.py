@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from sendoso_mcp.cli.clients import starts_us
 from sendoso_mcp.errors import SettingsError
 
 _NAME = "sendoso-mcp"
-_OURS = ("sendoso-mcp", "sendoso_mcp")
 _CACHES = frozenset({".cache", "cache", "caches"})
 
 
@@ -57,9 +57,9 @@ def find_launch(environ: Mapping[str, str], *, prefix: Path, executable: Path, p
 
 def server_arguments(command: str, args: Sequence[str]) -> tuple[str, ...]:
     """What of an entry's arguments is for the server, after those of what starts it."""
-    if any(name in command for name in _OURS):
+    if starts_us(command):
         return tuple(args)
-    ours = [number for number, word in enumerate(args) if any(name in word for name in _OURS)]
+    ours = [number for number, word in enumerate(args) if starts_us(word)]
     return tuple(args[ours[-1] + 1 :]) if ours else ()
 
 

@@ -31,10 +31,8 @@ class Client:
     """What stands for the key in a file that others may see; the client fills it in."""
     asks: bool = False
     """Whether the client can ask for the key itself, and keep it out of every file."""
-    lenient: bool = False
-    """Whether comments and trailing commas in its file are left where they are, not refused."""
     doubtful: bool = False
-    """Whether the client's own documentation leaves open if it reads a file with them."""
+    """Whether its documentation leaves open if it reads a file with comments: they stay, and it is told."""
     reload: str = ""
     """What a person does so that the client reads its file."""
 
@@ -54,7 +52,6 @@ CLIENTS: Mapping[str, Client] = {
         "Cursor",
         typed=True,
         shared_key="${env:SENDOSO_API_KEY}",
-        lenient=True,
         doubtful=True,
         reload="Cursor shows it under Settings > MCP; switch it on there.",
     ),
@@ -63,7 +60,6 @@ CLIENTS: Mapping[str, Client] = {
         typed=True,
         shared_key=f"${{input:{INPUT}}}",
         asks=True,
-        lenient=True,
         reload='Start it in VS Code by the command "MCP: List Servers".',
     ),
 }
@@ -87,7 +83,7 @@ def config_file(
     files = config_files(environ, home=home, cwd=cwd, platform=platform)
     for file in files:
         if file.client == client.name and file.project == project and not file.instead_reads:
-            return replace(file, comments=file.comments or client.lenient)
+            return replace(file, comments=file.comments or client.doubtful)
     raise SettingsError(
         f"{client.name} has no config file for the project here. Leave out --project. Nothing was changed."
     )
