@@ -67,7 +67,7 @@ class Server:
     @property
     def ours(self) -> bool:
         """Whether it runs sendoso-mcp, directly or through a launcher such as uvx or python."""
-        return any(map(starts_us, (self.command, *self.args)))
+        return is_ours(self.command) or any(map(names_us, self.args))
 
     @property
     def shown_command(self) -> str:
@@ -76,9 +76,14 @@ class Server:
         return self.command if safe else "its command"
 
 
-def starts_us(word: str) -> bool:
-    """Whether a word of a command line names this program, as a command, a module or a package."""
+def names_us(word: str) -> bool:
+    """Whether an argument of a launcher names this program, as a command, a module or a package."""
     return any(name in word for name in _OURS)
+
+
+def is_ours(command: str) -> bool:
+    """Whether a command is this program itself. A checkout has its name too, and other programs in it."""
+    return names_us(_last_part(command))
 
 
 def config_files(

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from sendoso_mcp.cli.clients import starts_us
+from sendoso_mcp.cli.clients import is_ours, names_us
 from sendoso_mcp.errors import SettingsError
 
 _NAME = "sendoso-mcp"
@@ -57,9 +57,9 @@ def find_launch(environ: Mapping[str, str], *, prefix: Path, executable: Path, p
 
 def server_arguments(command: str, args: Sequence[str]) -> tuple[str, ...]:
     """What of an entry's arguments is for the server, after those of what starts it."""
-    if starts_us(command):
+    if is_ours(command):
         return tuple(args)
-    ours = [number for number, word in enumerate(args) if starts_us(word)]
+    ours = [number for number, word in enumerate(args) if names_us(word)]
     return tuple(args[ours[-1] + 1 :]) if ours else ()
 
 

@@ -206,6 +206,8 @@ def test_claude_code_keeps_servers_of_single_projects_too(cwd: Path) -> None:
         ("python", ("-m", "sendoso_mcp"), True),
         ("npx", ("-y", "another-server"), False),
         ("", (), False),
+        ("/home/ann/sendoso-mcp/.venv/bin/python", ("-m", "sendoso_mcp"), True),
+        ("/home/ann/sendoso-mcp/.venv/bin/python", ("-m", "another"), False),
     ],
 )
 def test_our_server_is_known_by_its_command_or_arguments(

@@ -556,6 +556,12 @@ class TestLaunch:
             ("/opt/sendoso-mcp", ["--read-only"], ("--read-only",)),
             ("uvx", ["--from", "sendoso_mcp.whl", "sendoso-mcp", "--tools", "a"], ("--tools", "a")),
             ("python", ["-m", "sendoso_mcp"], ()),
+            (
+                "/home/ann/sendoso-mcp/.venv/bin/python",
+                ["-m", "sendoso_mcp", "--read-only"],
+                ("--read-only",),
+            ),
+            ("/home/ann/sendoso-mcp/.venv/bin/sendoso-mcp", ["--read-only"], ("--read-only",)),
             ("npx", ["another"], ()),
         ],
     )
