@@ -38,13 +38,6 @@ def _country(value: str) -> str:
     return code
 
 
-def _not_past(value: date) -> date:
-    # Today is still yesterday somewhere: the earliest calendar day on Earth counts.
-    if value < (datetime.now(UTC) - timedelta(hours=12)).date():
-        raise ValueError("the date is in the past")
-    return value
-
-
 def _filled(value: str) -> str:
     value = " ".join(clean(value).split())
     if not value:
@@ -69,9 +62,8 @@ Message = Annotated[
     str, Field(max_length=500, description="words that go with the gift"), AfterValidator(clean)
 ]
 """Cleaned before anything else sees it, so that what a person approves is what is sent."""
-FutureDate = Annotated[
-    date, AfterValidator(_not_past), WithJsonSchema({**_DATE, "description": "leave out to send now"})
-]
+ScheduledDate = Annotated[date, WithJsonSchema({**_DATE, "description": "leave out to send now"})]
+"""Of a call that is repeated it may have passed since: see `check_not_past`."""
 Line = Annotated[str, Field(max_length=200), AfterValidator(_filled), WithJsonSchema(_STRING)]
 Query = Annotated[str, Field(max_length=200), AfterValidator(clean), WithJsonSchema(_STRING)]
 CrmId = Annotated[
@@ -96,6 +88,17 @@ class AddressArgument(BaseModel):
     country: Annotated[
         str, AfterValidator(_country), WithJsonSchema({"type": "string", "description": "ISO alpha-2"})
     ] = "US"
+
+
+def check_not_past(scheduled: date | None) -> None:
+    """Checks that a new send is not to leave on a day that is over.
+
+    Raises:
+        BadArgument: it is.
+    """
+    # Today is still yesterday somewhere: the earliest calendar day on Earth counts.
+    if scheduled is not None and scheduled < (datetime.now(UTC) - timedelta(hours=12)).date():
+        raise BadArgument(f"scheduled_date ({scheduled}) is in the past. Leave it out to send now.")
 
 
 def check_period(start: date | None, end: date | None) -> None:

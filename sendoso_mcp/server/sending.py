@@ -20,7 +20,15 @@ from pydantic import BaseModel, Field
 from sendoso_mcp.errors import SendosoError
 from sendoso_mcp.hygiene import clean_line, quoted
 from sendoso_mcp.models import CrmType, ItemType
-from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message, RecipientId
+from sendoso_mcp.server.arguments import (
+    CrmId,
+    ItemId,
+    Key,
+    Message,
+    RecipientId,
+    ScheduledDate,
+    check_not_past,
+)
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
 from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.ledger import Intent, State
@@ -97,7 +105,7 @@ async def plan_send(
     recipient_id: RecipientId,
     item_id: ItemId,
     message: Message | None,
-    scheduled_date: FutureDate | None,
+    scheduled_date: ScheduledDate | None,
     crm_id: CrmId | None,
     crm_type: CrmType | None,
     idempotency_key: Key | None,
@@ -114,6 +122,8 @@ async def plan_send(
     position = await guard.start(request, idempotency_key)
     if isinstance(position, Settlement):
         return Repeat(position)
+    # Only now: what was ordered then is told also when its day has passed.
+    check_not_past(scheduled_date)
     try:
         with span("quote"):
             quote = await guard.quote(request, position)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
@@ -10,6 +11,7 @@ from mcp_types import ElicitResult, ErrorData
 from support import EGIFT, ERAS, NO, SARAH, Person, chat, order, sends
 
 from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
+from sendoso_mcp.server import arguments
 from sendoso_mcp.spending.policy import Policy
 
 pytestmark = pytest.mark.anyio
@@ -267,3 +269,24 @@ async def test_the_preview_says_what_create_send_will_do(sandbox: Sandbox) -> No
     assert (seen["to"], seen["company"]) == ("Sarah Johnson", "Northwind Robotics")
     assert (seen["price"], seen["verdict"], seen["approval"]) == (25.0, "ask", "form_in_chat")
     assert seen["budget_after"] == pytest.approx(seen["budget_left"] - 25)
+
+
+@ERAS
+async def test_what_became_of_a_gift_is_told_after_its_day_has_passed_too(
+    sandbox: Sandbox, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = datetime.now(UTC).date()
+    wish = order(scheduled_date=today.isoformat(), idempotency_key="k")
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + timedelta(days=3)
+
+    async with chat(sandbox, mode=mode, person=Person()) as connected:
+        done = await connected.call("create_send", **wish)
+        monkeypatch.setattr(arguments, "datetime", Later)
+        assert await connected.call("create_send", **wish) == done
+        told = await connected.fail("create_send", **{**wish, "idempotency_key": "another"})
+    assert f"scheduled_date ({today}) is in the past" in told
+    assert "No gift was ordered by this call" in told

@@ -16,7 +16,7 @@ from mcp.server.mcpserver import (
 from sendoso_mcp.errors import BadArgument, BudgetExceeded, SendosoError
 from sendoso_mcp.models import CrmType
 from sendoso_mcp.server.answers import Answer, Reason, usd_number
-from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message, RecipientId
+from sendoso_mcp.server.arguments import CrmId, ItemId, Key, Message, RecipientId, ScheduledDate
 from sendoso_mcp.server.opening import can_open_page, show_page
 from sendoso_mcp.server.sending import (
     SEND,
@@ -65,7 +65,7 @@ async def create_send(
     recipient_id: RecipientId,
     item_id: ItemId,
     message: Message | None = None,
-    scheduled_date: FutureDate | None = None,
+    scheduled_date: ScheduledDate | None = None,
     crm_id: CrmId | None = None,
     crm_type: CrmType | None = None,
     idempotency_key: Key | None = None,

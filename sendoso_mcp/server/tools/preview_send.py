@@ -8,7 +8,15 @@ from mcp.server.mcpserver import Context
 
 from sendoso_mcp.models import CrmType
 from sendoso_mcp.server.answers import Answer, LimitAnswer, Reason, usd_number
-from sendoso_mcp.server.arguments import CrmId, FutureDate, ItemId, Key, Message, RecipientId
+from sendoso_mcp.server.arguments import (
+    CrmId,
+    ItemId,
+    Key,
+    Message,
+    RecipientId,
+    ScheduledDate,
+    check_not_past,
+)
 from sendoso_mcp.server.sending import can_ask, look_up
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
@@ -37,12 +45,13 @@ async def preview_send(
     recipient_id: RecipientId,
     item_id: ItemId,
     message: Message | None = None,
-    scheduled_date: FutureDate | None = None,
+    scheduled_date: ScheduledDate | None = None,
     crm_id: CrmId | None = None,
     crm_type: CrmType | None = None,
     idempotency_key: Key | None = None,
 ) -> Preview:
     """Prices and judges a send."""
+    check_not_past(scheduled_date)
     request = SendRequest(recipient_id, item_id, message or None, scheduled_date, crm_id, crm_type)
     plan = await look_up(ctx, request, idempotency_key)
     quote, verdict = plan.quote, plan.verdict

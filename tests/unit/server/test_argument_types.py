@@ -11,7 +11,6 @@ from sendoso_mcp.server import arguments
 from sendoso_mcp.server.arguments import (
     AddressArgument,
     Email,
-    FutureDate,
     ItemId,
     Key,
     Limit,
@@ -20,8 +19,10 @@ from sendoso_mcp.server.arguments import (
     PageNumber,
     Query,
     RecipientId,
+    ScheduledDate,
     SendId,
     Usd,
+    check_not_past,
     check_period,
 )
 from sendoso_mcp.server.countries import COUNTRIES
@@ -128,18 +129,19 @@ def test_a_day_is_past_when_it_is_past_everywhere(
 ) -> None:
     monkeypatch.setattr(Noon, "hour_now", hour)
     monkeypatch.setattr(arguments, "datetime", Noon)
-    assert read(FutureDate, earliest.isoformat()) == earliest
-    assert "in the past" in refuses(FutureDate, (earliest - timedelta(days=1)).isoformat())
+    check_not_past(earliest)
+    with pytest.raises(BadArgument, match="in the past"):
+        check_not_past(earliest - timedelta(days=1))
 
 
 def test_a_coming_day_is_read() -> None:
     coming = datetime.now(UTC).date() + timedelta(days=30)
-    assert read(FutureDate, coming.isoformat()) == coming
+    assert read(ScheduledDate, coming.isoformat()) == coming
 
 
 @pytest.mark.parametrize("given", ["tomorrow", "2030-02-30", "01/02/2030", "", "2030-01-01T12:00:00"])
 def test_what_is_no_day_is_refused(given: str) -> None:
-    refuses(FutureDate, given)
+    refuses(ScheduledDate, given)
 
 
 def test_a_message_has_at_most_500_characters() -> None:
