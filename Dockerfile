@@ -29,6 +29,7 @@ ENV PATH=/opt/sendoso-mcp/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     XDG_STATE_HOME=/data \
+    XDG_CACHE_HOME=/data/cache \
     SENDOSO_LOG_FORMAT=json
 USER 10001:10001
 WORKDIR /data

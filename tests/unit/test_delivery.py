@@ -135,6 +135,9 @@ def test_the_image_is_built_in_two_stages_and_runs_as_nobody_special() -> None:
     assert all(re.search(r":\d+\.\d+-\S+", line) for line in stages)
     last = lines[lines.index(stages[1]) :]
     assert [line for line in last if line.startswith("USER ")] == ["USER 10001:10001"]
+    # Its user has no home: whatever is kept, is kept in the volume.
+    kept = re.findall(r"(XDG_\w+_HOME)=(\S+)", "\n".join(last))
+    assert dict(kept) == {"XDG_STATE_HOME": "/data", "XDG_CACHE_HOME": "/data/cache"}
     # Nothing is fetched or run in the stage that is shipped, and no secret is in it.
     assert not [line for line in last if line.startswith(("RUN ", "ADD "))]
     assert "SENDOSO_API_KEY" not in "\n".join(last)
