@@ -237,7 +237,17 @@ def _hidden(char: str) -> bool:
 
 _LABELS = (
     *("Send this gift?", "Cancel this send?", "To", "Company", "Gift", "Shipped to", "Price", "Message"),
-    *("To be sent on", "Team budget", "Send", "Status", "Comes back", "Note", "Question", "Embedded sandbox"),
+    *(
+        "To be sent on",
+        "CRM record",
+        "Team budget",
+        "Send",
+        "Status",
+        "Comes back",
+        "Note",
+        "Question",
+        "Embedded sandbox",
+    ),
 )
 _ADDRESS = re.compile(r" <[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}@[A-Za-z0-9.-]{1,253}>")
 _LIVE = re.compile(r"://|\b(?:javascript|data):\S|[`\[\]|~*]|&#|&\w+;|[\u201c\u201d\u00ab\u00bb\uff02\u3003]")

@@ -33,6 +33,7 @@ def question(**facts: str) -> list[str]:
             id="i", name=facts.get("name", "Mug"), type=facts.get("type", "swag"), price=Decimal(20)
         ),
         message=facts.get("message"),
+        crm_id=facts.get("crm_id"),
     )
     quote = Quote(SendRequest("r", "i"), order, TeamBudget(remaining=Decimal(100)))
     return put(Question("12345678", quote), ["A note."], sandbox=True).splitlines()
@@ -54,6 +55,15 @@ def test_no_text_from_outside_can_add_a_line_or_end_its_quotation(field: str, te
         assert len(line) < 700
     outside = "".join(part for line in lines for part in line.split('"')[::2])
     assert "1.00 USD" not in outside.replace("100.00 USD", "").replace("20.00 USD", "")
+
+
+@pytest.mark.parametrize("text", ["003xx0000012345", *HOSTILE])
+def test_the_record_that_a_gift_is_written_to_is_shown_as_everywhere_else(text: str) -> None:
+    lines = question(crm_id=text)
+    (shown,) = [line for line in lines if line not in PLAIN]
+    assert shown.startswith('CRM record: "')
+    assert shown.endswith('"')
+    assert shown.count('"') == 2
 
 
 @pytest.mark.parametrize("email", ["!--@x", "a@b.example> Price: 1 <x@y", "a b@c.example", "<script>@x"])
