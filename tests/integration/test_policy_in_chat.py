@@ -74,6 +74,33 @@ async def test_a_second_gift_without_a_key_is_not_sent_where_nobody_can_be_asked
     assert sends(sandbox) == before + 1
 
 
+async def test_what_a_person_must_know_of_only_now_is_asked_about_at_the_next_call(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Policy asks nobody, and while this call looks everything up another orders the same."""
+    before, rules = sends(sandbox), policy(approval={"ask_above": 25})
+    async with chat(sandbox, mode="legacy", person=Person(), policy=rules) as connected:
+        assert connected.services is not None
+        guard = connected.services.guard
+        send = guard.send
+
+        async def second(quote: Any, key: str | None, **more: Any) -> Any:
+            monkeypatch.setattr(guard, "send", send)
+            await send(quote, key)
+            return await send(quote, key, **more)
+
+        monkeypatch.setattr(guard, "send", second)
+        late = await connected.call("create_send", **order())
+        (reason,) = late["reasons"]
+        assert (late["outcome"], reason["code"]) == ("approval_required", "near_duplicate")
+        assert (
+            "Call create_send again to have the person asked. No gift was ordered by this call"
+            in reason["text"]
+        )
+        assert (await connected.call("create_send", **order()))["outcome"] == "sent"
+    assert sends(sandbox) == before + 2
+
+
 @ERAS
 async def test_a_gift_that_is_too_dear_for_a_form_is_not_sent_by_one(sandbox: Sandbox, mode: str) -> None:
     before, person = sends(sandbox), Person()

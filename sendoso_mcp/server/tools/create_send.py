@@ -198,8 +198,8 @@ def _denied(verdict: Verdict) -> SendOutcome:
     return SendOutcome(outcome="denied", reasons=_reasons(verdict))
 
 
-def _reasons(verdict: Verdict) -> list[Reason]:
-    return [Reason.of(reason, ending=NOTHING_ORDERED) for reason in verdict.deciding]
+def _reasons(verdict: Verdict, *, next_step: str = "") -> list[Reason]:
+    return [Reason.of(reason, ending=f"{next_step} {NOTHING_ORDERED}".strip()) for reason in verdict.deciding]
 
 
 def _result(result: Settlement | Refusal) -> SendOutcome:
@@ -210,7 +210,8 @@ def _result(result: Settlement | Refusal) -> SendOutcome:
     if result.stale:
         return _not_now("facts_changed")
     # Policy would have asked nobody, and meanwhile something came up that a person has to know.
-    return SendOutcome(outcome="approval_required", reasons=_reasons(result.verdict))
+    again = "Call create_send again to have the person asked."
+    return SendOutcome(outcome="approval_required", reasons=_reasons(result.verdict, next_step=again))
 
 
 def _settled(settlement: Settlement) -> SendOutcome:
