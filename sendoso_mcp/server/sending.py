@@ -228,6 +228,17 @@ def put(question: Question, notes: Iterable[str], *, sandbox: bool) -> str:
     return "\n".join(lines)
 
 
+def not_known(state: State) -> str:
+    """What to say of an order that was given and whose outcome is not known."""
+    text = (
+        "The order was given to Sendoso and no clear answer came back, so the gift may or may not be on "
+        "its way. Do not send it again. Look for it with list_sends, and tell the person."
+    )
+    if state is State.NEEDS_REVIEW:
+        text += " It could not be found for certain: a person settles it with `sendoso-mcp review`."
+    return text
+
+
 async def still_holds(ctx: Context[Services], plan: Plan, key: str | None) -> Plan | None:
     """The plan as of now, or None if a fact that the person saw has changed since they were asked.
 

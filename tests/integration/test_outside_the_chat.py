@@ -387,6 +387,9 @@ async def test_an_order_of_which_nobody_knows_cannot_be_cancelled_by_its_questio
         assert await approve(connected, asked["question"]) is Ruling.DONE
         assert (await connected.call("create_send", **order()))["outcome"] == "unknown"
         kept = await connected.call("cancel_send", send_id=asked["question"])
+        seen = await connected.call("get_send", send_id=asked["question"])
+    assert seen["status"] == "unknown"
+    assert "Do not send it again" in seen["hint"]
     assert kept["outcome"] == "too_late"
     assert "get_send" in kept["reasons"][0]["text"]
 

@@ -27,6 +27,7 @@ from sendoso_mcp.server.sending import (
     Repeat,
     approver_of,
     ask_person,
+    not_known,
     plan_send,
     still_holds,
 )
@@ -236,13 +237,9 @@ def _settled(settlement: Settlement) -> SendOutcome:
         # Another call closed it, or gave the order and was refused: that one was told the reason.
         raise BadArgument("That question is no longer open. Call create_send again to ask anew.")
     # Unknown, and whatever else proves nothing.
-    text = (
-        "The order was given to Sendoso and no clear answer came back, so the gift may or may not be on "
-        "its way. Do not send it again. Look for it with list_sends, and tell the person."
+    return SendOutcome(
+        outcome="unknown", reasons=[Reason(code="outcome_unknown", text=not_known(settlement.state))]
     )
-    if settlement.state is State.NEEDS_REVIEW:
-        text += " It could not be found for certain: a person settles it with `sendoso-mcp review`."
-    return SendOutcome(outcome="unknown", reasons=[Reason(code="outcome_unknown", text=text)])
 
 
 def _overrun(settlement: Settlement) -> list[Reason] | None:

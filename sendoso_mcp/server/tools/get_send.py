@@ -9,9 +9,10 @@ from mcp.server.mcpserver import Context
 from sendoso_mcp.models import Send
 from sendoso_mcp.server.answers import Answer, usd_number
 from sendoso_mcp.server.arguments import SendId
+from sendoso_mcp.server.sending import not_known
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
-from sendoso_mcp.spending.ledger import OPEN, Intent, State
+from sendoso_mcp.spending.ledger import OPEN, UNSETTLED, Intent, State
 
 
 class SendAnswer(Answer):
@@ -71,6 +72,8 @@ async def _of_wish(services: Services, wish: Intent) -> SendAnswer:
     hint = way.text if way else None
     if wish.state is State.APPROVED:
         hint = "A person approved it: call create_send again with the same arguments."
+    elif wish.state in UNSETTLED:
+        hint = not_known(wish.state)
     return SendAnswer(
         status=str(wish.state),
         to=order.recipient.name,
