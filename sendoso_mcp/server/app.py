@@ -55,6 +55,17 @@ _FIXED: tuple[CacheableMethod, ...] = (
 # "Input should be", "String should have": the sentence is about the argument that is named before it.
 _PYDANTIC = re.compile(r"^(?:\w+ )?should ")
 
+# Where pydantic's own words are about Python, or leave open what is wanted.
+_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not one of its fields",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "date_parsing": "must be a day, such as 2026-11-25",
+    "date_from_datetime_parsing": "must be a day, such as 2026-11-25",
+    "date_from_datetime_inexact": "must be a day, such as 2026-11-25",
+}
+
 
 def build_server(
     services: Services, *, read_only: bool = False, only: Collection[str] | None = None
@@ -253,7 +264,9 @@ def _arguments(error: ValidationError) -> str:
     problems = []
     for problem in error.errors(include_url=False, include_input=False):
         where = ".".join(str(part) for part in problem["loc"])
-        what = _PYDANTIC.sub("must ", problem["msg"].removeprefix("Value error, ")).rstrip(".")
+        what = _WORDS.get(problem["type"]) or _PYDANTIC.sub(
+            "must ", problem["msg"].removeprefix("Value error, ")
+        ).rstrip(".")
         problems.append(f"{clean(where, longest=80)}: {clean(what, longest=300)}")
     return f"Invalid arguments. {'; '.join(dict.fromkeys(problems))}."
 

@@ -99,6 +99,35 @@ async def test_every_bad_argument_is_named_and_nothing_happens(mode: str) -> Non
     assert len(sandbox.world.people()) == people
 
 
+ANN = {"first_name": "Ann", "last_name": "Lee", "email": "ann@lee.example"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("get_recipient", {}, "recipient_id: is missing"),
+        ("create_recipient", {**ANN, "address": "1 Main St"}, "address: must be an object"),
+        (
+            "create_recipient",
+            {**ANN, "address": {"street1": "1", "city": "B", "postal_code": "1", "contry": "DE"}},
+            "address.contry: is not one of its fields",
+        ),
+        (
+            "create_send",
+            {**ORDER, "scheduled_date": "soon"},
+            "scheduled_date: must be a day, such as 2026-11-25",
+        ),
+        ("list_sends", {"start_date": "2026-02-30"}, "start_date: must be a day"),
+        ("list_sends", {"start_date": "2026-02-03T10:00:00"}, "start_date: must be a day"),
+    ],
+)
+async def test_what_is_wrong_with_an_argument_is_said_in_words_of_its_own(
+    tool: str, arguments: dict[str, Any], words: str
+) -> None:
+    async with chat(create_sandbox(), person=Person()) as connected:
+        assert words in await connected.fail(tool, **arguments)
+
+
 @pytest.mark.parametrize(
     ("key", "base_url", "words"),
     [
