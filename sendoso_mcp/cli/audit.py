@@ -84,7 +84,9 @@ def _verify(ledger: Ledger, *, as_json: bool) -> int:
         return 1
     rows, head = found
     if as_json:
-        print(json.dumps({"whole": True, "rows": rows, "head": head}))
+        # The head is over both chains, and only this hash can be looked up in the trail again.
+        last = next((entry.hash for entry in ledger.trail() if entry.seq == rows), "")
+        print(json.dumps({"whole": True, "rows": rows, "head": head, "trail": last}))
     else:
         print(f"Whole: {rows} rows, head {head or 'none'}")
     return 0

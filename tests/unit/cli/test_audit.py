@@ -378,7 +378,14 @@ def test_a_whole_ledger_verifies(books: Books, year: dict[str, str], capsys: Cap
     rows = books_rows(books)
     assert run(capsys, "audit", "--verify") == (0, f"Whole: {len(rows)} rows, head {rows[-1].hash}\n", "")
     (told,) = run(capsys, "audit", "--verify", "--json")[1].splitlines()
-    assert json.loads(told) == {"whole": True, "rows": len(rows), "head": rows[-1].hash}
+    last = rows[-1].hash
+    assert json.loads(told) == {"whole": True, "rows": len(rows), "head": last, "trail": last}
+    # What people do besides is in the head, and no row of the trail has that one.
+    Decisions(books.ledger).set_pin("a hash", "a test")
+    told = json.loads(run(capsys, "audit", "--verify", "--json")[1])
+    assert told["trail"] == last
+    assert told["head"] != last
+    assert [row["hash"] for row in objects(capsys)].count(told["trail"]) == 1
 
 
 def columns(books: Books, table: str) -> list[tuple[str, str]]:
