@@ -13,7 +13,6 @@ from sendoso_mcp.api.port import Standing
 from sendoso_mcp.errors import (
     ApiError,
     BudgetExceeded,
-    Conflict,
     InvalidRequest,
     NotFound,
     RateLimited,
@@ -62,8 +61,6 @@ def error_of(response: httpx.Response, body: bytes, what: str | None) -> ApiErro
         case 404:
             # The API says JSON or nothing; a page about a missing page comes from some other server.
             return NotFound(what if not body or _parse(body) is not None else None)
-        case 409:
-            return Conflict()
         case 422:
             return ValidationFailed(_named_fields(body))
         case 429:

@@ -120,11 +120,7 @@ class SendosoV2:
             "crm_id": order.crm_id,
             "crm_type": order.crm_type,
         }
-        try:
-            answer = await self._http.write("POST", "/sends", _given(body))
-        except Conflict as error:
-            # Not among the answers that an order can get, so it proves nothing about the order.
-            raise ServerFault(409) from error
+        answer = await self._http.write("POST", "/sends", _given(body))
         send = _noun(Send, answer)
         if _denies(answer):
             raise UnreadableAnswer("a new send that speaks of an error")
@@ -138,7 +134,13 @@ class SendosoV2:
     async def cancel_send(self, send_id: str) -> None:
         """DELETE /sends/{send_id}; the contract promises no body."""
         path = f"/sends/{_segment('send_id', send_id)}"
-        answer = await self._http.write("DELETE", path, what=f"send {send_id}", answered=False)
+        try:
+            answer = await self._http.write("DELETE", path, what=f"send {send_id}", answered=False)
+        except ServerFault as error:
+            # No other operation can get it: there it proves nothing, and is not about a send.
+            if error.status == 409:
+                raise Conflict from error
+            raise
         # The money of a cancelled send is spent again, so what there is must not say otherwise.
         if _denies(answer):
             raise UnreadableAnswer("a cancellation that speaks of an error")

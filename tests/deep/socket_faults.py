@@ -473,18 +473,18 @@ ERROR = json.dumps(
 ).encode()
 PAGE = f"<html><title>{CANARY}</title>{KEY}</html>".encode()
 HTML = f"Content-Type: text/html; x={CANARY}"
-# The only statuses that say that nothing was done (DESIGN, 4), and 409, which an order cannot get.
+# The only statuses that say that nothing was done (DESIGN, 4), and 409, which only a cancellation can get.
 REFUSALS: dict[int, type[ApiError]] = {
     400: InvalidRequest,
     401: Unauthorized,
     402: BudgetExceeded,
     403: Unauthorized,
     404: NotFound,
-    409: Conflict,
+    409: OutcomeUnknown,
     422: ValidationFailed,
     429: RateLimited,
 }
-ORDER_CONFLICT = {"place_order": OutcomeUnknown}
+TOO_LATE = {"cancel_send": Conflict}
 REDIRECTS = (300, 301, 302, 303, 304, 305, 307, 308)
 OTHERS = (
     405,
@@ -525,7 +525,7 @@ STATUSES = (
             f"status {status}",
             proof,
             _body(ERROR, status=status),
-            but=ORDER_CONFLICT if status == 409 else {},
+            but=TOO_LATE if status == 409 else {},
         )
         for status, proof in REFUSALS.items()
     ),
@@ -534,7 +534,7 @@ STATUSES = (
             f"status {status} as a web page",
             proof,
             _body(PAGE, HTML, status=status),
-            but=ORDER_CONFLICT if status == 409 else {},
+            but=TOO_LATE if status == 409 else {},
         )
         for status, proof in REFUSALS.items()
     ),

@@ -243,3 +243,12 @@ async def test_a_list_tells_namesakes_apart(sandbox: Sandbox) -> None:
         rows = (await connected.call("list_sends", limit=50))["sends"]
         people = (await connected.call("search_recipients", limit=50))["people"]
     assert {row["recipient_id"] for row in rows} & {person["id"] for person in people}
+
+
+async def test_a_recipient_that_sendoso_has_a_conflict_about_is_no_send_on_its_way() -> None:
+    sandbox = create_sandbox()
+    sandbox.faults.append(Fault("POST", "/recipients", status=409))
+    async with chat(sandbox) as connected:
+        told = await connected.fail("create_recipient", first_name="A", last_name="B", email="a@b.example")
+    assert "It is not known whether the recipient was created: look with search_recipients" in told
+    assert "already on its way" not in told
