@@ -31,7 +31,14 @@ from pydantic import AnyUrl, ValidationError
 from sendoso_mcp import __version__
 from sendoso_mcp.absent import absent
 from sendoso_mcp.calls import new_call
-from sendoso_mcp.errors import SendosoError, SettingsError, Unsettled
+from sendoso_mcp.errors import (
+    ConnectionLost,
+    SendosoError,
+    ServerFault,
+    SettingsError,
+    Timeout,
+    Unsettled,
+)
 from sendoso_mcp.hygiene import clean, clean_line
 from sendoso_mcp.server.answers import finish, with_note
 from sendoso_mcp.server.completions import add_completions
@@ -223,6 +230,9 @@ class _GiftServer(MCPServer[Services]):
                 text = _defect(name, spec)
             case Unsettled():
                 text = str(cause)
+            case Timeout() | ConnectionLost() | ServerFault(status=500 | 501 | 502 | 503 | 504):
+                # Only of a look-up: an order, or a recipient, of which nobody knows is told in other words.
+                text = f"{cause} {not_done}".rstrip() + " Try again in a minute."
             case SendosoError():
                 text = f"{cause} {not_done}"
             case ValidationError():

@@ -252,3 +252,17 @@ async def test_a_recipient_that_sendoso_has_a_conflict_about_is_no_send_on_its_w
         told = await connected.fail("create_recipient", first_name="A", last_name="B", email="a@b.example")
     assert "It is not known whether the recipient was created: look with search_recipients" in told
     assert "already on its way" not in told
+
+
+@pytest.mark.parametrize("tool", ["get_budget", "create_send"])
+async def test_a_look_up_that_failed_for_the_moment_says_to_try_again(tool: str) -> None:
+    """What was given to Sendoso and not answered never does: see `test_sending`."""
+    sandbox = create_sandbox()
+    for _ in range(3):
+        sandbox.faults.append(Fault("GET", "/teams/budget", status=503))
+    arguments = {"recipient_id": SARAH, "item_id": EGIFT} if tool == "create_send" else {}
+    async with chat(sandbox) as connected:
+        told = await connected.fail(tool, **arguments)
+    assert "HTTP 503" in told
+    assert "Try again in a minute." in told
+    assert tool == "get_budget" or "No gift was ordered by this call" in told
