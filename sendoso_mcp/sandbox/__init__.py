@@ -6,20 +6,16 @@ It serves demos without an account, and tests without a network.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date
-from functools import lru_cache
 
 from starlette.types import ASGIApp
 
 from sendoso_mcp.sandbox.app import create_app
-from sendoso_mcp.sandbox.catalogue import Gift, make_gifts
+from sendoso_mcp.sandbox.catalogue import make_gifts
 from sendoso_mcp.sandbox.clock import Clock, ManualClock
 from sendoso_mcp.sandbox.faults import Fault
 from sendoso_mcp.sandbox.history import make_history
-from sendoso_mcp.sandbox.journey import PlacedSend
-from sendoso_mcp.sandbox.people import Person, make_people
+from sendoso_mcp.sandbox.people import make_people
 from sendoso_mcp.sandbox.world import Team, World
 
 __all__ = ["Clock", "Fault", "ManualClock", "Sandbox", "create_sandbox"]
@@ -38,14 +34,14 @@ class Sandbox:
 def create_sandbox(*, seed: int = 7, items: int = 320, clock: Clock | None = None) -> Sandbox:
     """Builds a sandbox. The same seed and starting day (UTC) give the same gifts, people and past."""
     clock = clock or Clock()
-    gifts, people, history = _beginning(seed, items, clock.now().astimezone(UTC).date())
-    world = World(clock=clock, gifts=gifts, people=people, history=history, team=Team(), seed=seed)
+    gifts, people = make_gifts(items, seed), make_people(seed)
+    world = World(
+        clock=clock,
+        gifts=gifts,
+        people=people,
+        history=make_history(people, gifts, clock.now(), seed),
+        team=Team(),
+        seed=seed,
+    )
     faults: deque[Fault] = deque()
     return Sandbox(create_app(world, faults), world, clock, faults)
-
-
-@lru_cache(maxsize=4)
-def _beginning(seed: int, items: int, day: date) -> tuple[Sequence[Gift], Sequence[Person], list[PlacedSend]]:
-    """What every world of this seed and day begins with; it is only read. Tests make hundreds of a kind."""
-    gifts, people = make_gifts(items, seed), make_people(seed)
-    return gifts, people, make_history(people, gifts, day, seed)

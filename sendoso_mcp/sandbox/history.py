@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from sendoso_mcp.models import SHIPPED_TYPES, CrmType
@@ -38,10 +38,12 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _CRM_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789"
 
 
-def make_history(people: Sequence[Person], gifts: Sequence[Gift], day: date, seed: int) -> list[PlacedSend]:
-    """Past sends, oldest first. They end as `day` (UTC) begins, so that all of a day has one past."""
+def make_history(
+    people: Sequence[Person], gifts: Sequence[Gift], now: datetime, seed: int
+) -> list[PlacedSend]:
+    """Past sends, oldest first. They end as the day of `now` begins, so that all of a day has one past."""
     rng = dice(seed, "history")
-    today = midnight(day)
+    today = midnight(now.date())
     moments = make_moments(rng, today)
     team = _Team(people, gifts, rng)
     sends = []

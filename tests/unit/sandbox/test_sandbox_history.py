@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sendoso_mcp.models import SHIPPED_TYPES, GroupBy, SendStatus
-from sendoso_mcp.sandbox import ManualClock, _beginning, create_sandbox
+from sendoso_mcp.sandbox import ManualClock, create_sandbox
 from sendoso_mcp.sandbox.clock import Clock
 from sendoso_mcp.sandbox.world import World
 
@@ -90,14 +90,8 @@ def test_messages_name_the_person_and_fit_on_the_card(any_world: World) -> None:
     assert all(name in message and len(message) <= 500 for message, name in messages)
 
 
-def begun(start: datetime, seed: int = 7) -> World:
-    """A world as a new process makes it, which has none in memory."""
-    _beginning.cache_clear()
-    return create_sandbox(seed=seed, clock=ManualClock(start)).world
-
-
 def test_a_seed_and_a_start_always_tell_the_same_past(now: datetime) -> None:
-    one, same, other = (begun(now, seed) for seed in (7, 7, 8))
+    one, same, other = (create_sandbox(seed=seed, clock=ManualClock(now)).world for seed in (7, 7, 8))
     assert one.sends() == same.sends()
     assert one.sends() != other.sends()
 
@@ -105,7 +99,7 @@ def test_a_seed_and_a_start_always_tell_the_same_past(now: datetime) -> None:
 def test_all_starts_on_a_day_tell_the_same_past_and_budget(now: datetime) -> None:
     day = now.replace(hour=0, minute=0, second=0)
     starts = [day, day + timedelta(hours=11, seconds=7), day + timedelta(hours=23, minutes=59)]
-    worlds = [begun(start) for start in starts]
+    worlds = [create_sandbox(clock=ManualClock(start)).world for start in starts]
     past, *others = [[send for send, _ in world.sends()] for world in worlds]
     assert all(other == past for other in others)
     assert len({world.budget().spent for world in worlds}) == 1
