@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from sendoso_mcp.errors import BadArgument
 from sendoso_mcp.spending.ledger import deeds
+from sendoso_mcp.spending.ledger.asking import MOST_OPEN
 from sendoso_mcp.spending.ledger.book import Book
 from sendoso_mcp.spending.ledger.granting import Granted
 from sendoso_mcp.spending.ledger.hashing import canonical, digest_of, hash_of_row
@@ -52,13 +54,18 @@ class Cancellation:
 
 
 def ask_to_cancel(book: Book, principal: str, send_id: str, facts: Facts, within: timedelta) -> Cancellation:
-    """The open question about cancelling a send, or a new one if there is none or its facts have changed."""
+    """The open question about cancelling a send, or a new one if there is none or its facts have changed.
+
+    Raises:
+        BadArgument: so many are open that a person would not read another.
+    """
     for found in _load(
         book, "principal = ? AND send_id = ? AND state IN ('awaiting', 'approved')", principal, send_id
     ):
         if found.expires_at > book.now and found.facts == facts:
             return found
         _bring(book, found, Stage.EXPIRED, "ledger")
+    _refuse_a_flood(book, principal)
     asked = Cancellation(
         secrets.token_hex(6), principal, send_id, facts, Stage.AWAITING, book.now, book.now + within
     )
@@ -68,6 +75,19 @@ def ask_to_cancel(book: Book, principal: str, send_id: str, facts: Facts, within
     )
     _record(book, asked, principal)
     return asked
+
+
+def _refuse_a_flood(book: Book, principal: str) -> None:
+    """As for gifts, and counted apart: none of these can be withdrawn to make room for a gift."""
+    sql = (
+        "SELECT count(*) FROM cancellations "
+        "WHERE principal = ? AND state IN ('awaiting', 'approved') AND expires_at > ?"
+    )
+    if int(book.session.rows(sql, principal, to_text(book.now))[0][0]) >= MOST_OPEN:
+        raise BadArgument(
+            f"{MOST_OPEN} questions about cancelling sends wait for a person already. Have them answered "
+            "before you ask for more."
+        )
 
 
 def cancellation(book: Book, cancellation_id: str) -> Cancellation | None:

@@ -10,9 +10,11 @@ import pytest
 from ledger_kit import Fragile, ask, envelope, refused_by_the_database, rows, transaction, wish
 from ledgers import ACCOUNT, Clock
 
+from sendoso_mcp.errors import BadArgument
 from sendoso_mcp.spending.approvals import Approvals
 from sendoso_mcp.spending.desk import Stand
-from sendoso_mcp.spending.ledger import Break, Cancellation, Decisions, Facts, Granted, Ledger, Stage
+from sendoso_mcp.spending.ledger import Break, Cancellation, Decisions, Facts, Granted, Ledger, Stage, State
+from sendoso_mcp.spending.ledger.asking import MOST_OPEN
 
 FACTS: Facts = (("To", "Ann Lee"), ("Gift", "Mug"), ("Status", "pending"))
 SHIPPING: Facts = (("To", "Ann Lee"), ("Gift", "Mug"), ("Status", "processing"))
@@ -93,6 +95,28 @@ def test_sends_and_people_are_asked_about_apart(decisions: Decisions) -> None:
     assert len({question.id for question in questions}) == len({one.seal for one in questions}) == 3
     approve(decisions, questions[0])
     assert [asked(decisions, who="ben").stage, asked(decisions, "send_2").stage] == [Stage.AWAITING] * 2
+
+
+def test_nobody_asks_to_cancel_more_than_a_person_would_read(
+    ledger: Ledger, decisions: Decisions, clock: Clock
+) -> None:
+    first, second, *_ = [asked(decisions, f"send_{number}") for number in range(MOST_OPEN)]
+    done = len(deeds(ledger))
+    with pytest.raises(BadArgument, match="50 questions about cancelling"):
+        asked(decisions, "one more")
+    assert len(deeds(ledger)) == done
+    assert asked(decisions, "send_0").id == first.id
+    # One whose facts have changed takes the place of its own, and gifts are counted apart.
+    assert asked(decisions, "send_1", SHIPPING).id != second.id
+    assert asked(decisions, "one more", who="ben").stage is Stage.AWAITING
+    assert ask(ledger, wish()).state is State.AWAITING_APPROVAL
+    approve(decisions, first)
+    with pytest.raises(BadArgument, match="50 questions about cancelling"):
+        asked(decisions, "one more")
+    decisions.reject(first.id, first.seal, "bob")
+    assert asked(decisions, "one more").stage is Stage.AWAITING
+    clock.now += DAY
+    assert asked(decisions, "another day").stage is Stage.AWAITING
 
 
 def test_a_no_to_a_cancellation_is_the_end_of_it(ledger: Ledger, decisions: Decisions) -> None:
