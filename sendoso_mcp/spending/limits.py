@@ -82,6 +82,8 @@ class Usage:
     earlier: tuple[Earlier, ...] = ()
     envelope: Envelope | None = None
     """One that a person opened in advance, and that this send fits in."""
+    made_by_assistant: bool = False
+    """Whether the assistant added a recipient with this email: their name and address are its own words."""
 
     def of(self, bucket: Bucket) -> int:
         """What is used of a bucket."""

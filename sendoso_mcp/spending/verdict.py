@@ -89,6 +89,7 @@ class Verdict:
 OUTSIDE_CHAT = "outside_chat_required"
 INSIDE_ENVELOPE = "inside_envelope"
 MUST_APPROVE = "person_must_approve"
+MADE_BY_ASSISTANT = "recipient_made_by_assistant"
 
 # Reason codes of limits: the policy's key, as what happened.
 _OVER = {
@@ -131,7 +132,12 @@ def judge(quote: Quote, usage: Usage, policy: Policy, now: datetime, *, keyed: b
     ):
         # It stands for the yes to a price. Whatever else a person has to know of, they are asked about.
         asks = [_enveloped(usage.envelope, usage)]
-    return Verdict((*reasons, *asks, *twice))
+    found = (*reasons, *asks, *twice)
+    if usage.made_by_assistant and any(one.effect is Effect.ASK for one in found):
+        # An assistant may add whom it likes, so this by itself makes nobody be asked about. But whoever is
+        # asked has to know it, and a yes covers it like the rest.
+        found = (*found, Reason(MADE_BY_ASSISTANT, Effect.ASK, _WHY[MADE_BY_ASSISTANT]))
+    return Verdict(found)
 
 
 def _enveloped(envelope: Envelope, usage: Usage) -> Reason:
@@ -273,6 +279,7 @@ _WHY = {
     "country_unknown": "Policy denies some countries, and it is not known where this person is.",
     "no_email": "This gift goes by email, and this person has no email address.",
     "no_postal_address": "This gift is shipped, and this person has no postal address.",
+    MADE_BY_ASSISTANT: "The assistant added a recipient with this email: check name and address.",
 }
 
 

@@ -450,6 +450,49 @@ async def test_a_recipient_that_the_assistant_made_is_asked_about_in_spite_of_an
 
 
 @ERAS
+async def test_a_question_tells_that_the_assistant_made_the_recipient(sandbox: Sandbox, mode: str) -> None:
+    told = "The assistant added a recipient with this email: check name and address."
+    person, before = Person(YES), sends(sandbox)
+    async with chat(sandbox, mode=mode, person=person, page=page) as connected:
+        made = await connected.call(
+            "create_recipient", first_name="Mal", last_name="M", email="m+x@acme.example"
+        )
+        theirs = {"recipient_id": made["recipient_id"], "item_id": EGIFT, "idempotency_key": "k"}
+        seen = await connected.call("preview_send", **theirs)
+        assert "recipient_made_by_assistant" in {reason["code"] for reason in seen["reasons"]}
+        assert (await connected.call("create_send", **theirs))["outcome"] == "sent"
+        await connected.call("create_send", **order(idempotency_key="s"))
+    assert [f"Note: {told}" in text.splitlines() for text in person.asked] == [True, False]
+    assert sends(sandbox) == before + 2
+
+    async with chat(sandbox, mode=mode, person=NOBODY, page=page) as connected:
+        # Of an earlier life of the server: the ledger knows it, and the person is there still.
+        desk_of(connected).decisions.recipient_made("m@acme.example", "an assistant")
+        asked = await connected.call("create_send", **theirs)
+        question = await desk_of(connected).question(asked["question"])
+        assert question is not None
+        assert told in question.why
+        # Stored with the question, under its seal, and in nobody else's.
+        asked = await connected.call("create_send", **order())
+        question = await desk_of(connected).question(asked["question"])
+        assert question is not None
+        assert told not in question.why
+
+
+@ERAS
+async def test_a_recipient_that_the_assistant_made_is_not_asked_about_where_policy_asks_nobody(
+    sandbox: Sandbox, mode: str
+) -> None:
+    rules = quick_policy(approval={"ask_above": 500, "outside_chat_above": 500})
+    async with chat(sandbox, mode=mode, person=NOBODY, policy=rules) as connected:
+        made = await connected.call(
+            "create_recipient", first_name="Mal", last_name="M", email="m@acme.example"
+        )
+        done = await connected.call("create_send", recipient_id=made["recipient_id"], item_id=EGIFT)
+    assert done["outcome"] == "sent"
+
+
+@ERAS
 async def test_a_cancellation_that_is_refused_outside_is_not_done(sandbox: Sandbox, mode: str) -> None:
     async with chat(sandbox, mode=mode, person=NOBODY, page=page) as connected:
         send = await pending(connected)

@@ -74,13 +74,12 @@ def used(session: Session, buckets: Iterable[Bucket]) -> dict[str, int]:
 
 def usage(session: Session, quote: Quote, policy: Policy, buckets: Iterable[Bucket], now: datetime) -> Usage:
     """What a verdict has to know of the ledger."""
-    opened = [envelope for envelope in envelopes(session, now) if envelope.admits(quote, policy, now)]
-    if opened and deeds.was_done(session, deeds.RECIPIENT_MADE, person_key(quote.order.recipient)):
-        # Name and address are the assistant's own words, and nobody would see them.
-        opened = []
+    recipient = quote.order.recipient
+    made = deeds.was_done(session, deeds.RECIPIENT_MADE, person_key(recipient))
+    # Of those whom the assistant added, nobody would see the name and address.
+    opened = [] if made else [one for one in envelopes(session, now) if one.admits(quote, policy, now)]
     known = used(session, [*buckets, *(envelope_hold(envelope).bucket for envelope in opened)])
     left = [one for one in opened if known[envelope_hold(one).bucket.key] < one.sends]
-    recipient = quote.order.recipient
     found = load(
         session,
         f"i.person = ? AND i.state IN ({_ORDERED}) AND a.begun_at >= ? "
@@ -93,6 +92,7 @@ def usage(session: Session, quote: Quote, policy: Policy, buckets: Iterable[Buck
     return Usage(
         used=known,
         envelope=next(iter(left), None),
+        made_by_assistant=made,
         earlier=tuple(
             Earlier(
                 intent_id=intent.id,

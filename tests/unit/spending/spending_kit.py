@@ -75,9 +75,11 @@ def judged(
     used: Mapping[str, int] | None = None,
     earlier: tuple[Earlier, ...] = (),
     keyed: bool = False,
+    made: bool = False,
 ) -> Verdict:
     """The verdict on a quote, by a policy without limits and with nothing used, save for what is given."""
-    return judge(to or quote(), Usage(used or {}, earlier), by or Policy(), NOW, keyed=keyed)
+    known = Usage(used or {}, earlier, made_by_assistant=made)
+    return judge(to or quote(), known, by or Policy(), NOW, keyed=keyed)
 
 
 def reason_codes() -> set[str]:
@@ -85,7 +87,7 @@ def reason_codes() -> set[str]:
     tree = ast.walk(ast.parse(inspect.getsource(verdict)))
     calls = [node for node in tree if isinstance(node, ast.Call) and ast.unparse(node.func) == "Reason"]
     codes = {ast.unparse(call.args[0]).strip("'") for call in calls}
-    names = {"MUST_APPROVE", "OUTSIDE_CHAT", "INSIDE_ENVELOPE"}
+    names = {"MUST_APPROVE", "OUTSIDE_CHAT", "INSIDE_ENVELOPE", "MADE_BY_ASSISTANT"}
     assert codes >= names | {"code"}
     codes = codes - names - {"code"} | {getattr(verdict, name) for name in names}
     return codes | {*verdict._OVER.values(), "rule_per_send", "rule_per_recipient_per_year"}

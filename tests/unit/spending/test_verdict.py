@@ -28,7 +28,7 @@ from sendoso_mcp.spending.verdict import Effect, Reason, Verdict, in_usd, judge
 
 ALLOW, ASK, DENY = Effect.ALLOW, Effect.ASK, Effect.DENY
 RANK = {ALLOW: 0, ASK: 1, DENY: 2}
-ALWAYS = "person_must_approve"
+ALWAYS, MADE = "person_must_approve", "recipient_made_by_assistant"
 DAY, MONTH, SENDS, TEAM = "day:2026-11-25", "month:2026-11", "sends", "team"
 PERSON = "recipient:ann@acme.test"
 STAFF = {"name": "staff", "email_domains": ["acme.test"]}
@@ -162,7 +162,7 @@ def test_each_reason_has_its_code_and_effect(
 
 
 def test_no_reason_is_left_out_above() -> None:
-    elsewhere = {ALWAYS, "price_unknown", "near_duplicate", "inside_envelope"}
+    elsewhere = {ALWAYS, "price_unknown", "near_duplicate", "inside_envelope", MADE}
     assert {code for code, *_ in CASES} | elsewhere == reason_codes()
 
 
@@ -478,6 +478,17 @@ def test_a_yes_covers_what_was_asked_and_no_more() -> None:
     again = judged(earlier=(Earlier("int_1", "itm_1", NOW), Earlier("int_2", "itm_1", NOW)))
     assert again.asks == {f"{ALWAYS}:", "near_duplicate:int_1", "near_duplicate:int_2"}
     assert not judged(by=policy(approval={"ask_above": 100})).asks
+
+
+def test_a_recipient_that_the_assistant_made_is_told_of_and_no_reason_to_ask() -> None:
+    assert codes(judged(made=True)) == {ALWAYS: ASK, MADE: ASK}
+    assert judged(made=True).asks == {f"{ALWAYS}:", f"{MADE}:"}
+    assert codes(judged(made=True, by=policy(approval={"ask_above": 100}))) == {}
+    missing = quote(gift=item(type="egift"), person=recipient(email=None))
+    asked = judged(missing, by=policy(approval={"ask_above": 100}), made=True)
+    assert codes(asked) == {"no_email": ASK, MADE: ASK}
+    denied = judged(made=True, by=policy(limits={"per_send": 0}))
+    assert MADE not in {reason.code for reason in denied.deciding}
 
 
 # --- gifts that look like one that was sent
