@@ -214,8 +214,9 @@ def put(question: Question, notes: Iterable[str], *, sandbox: bool) -> str:
     lines.append(f"Message: {quoted(message, longest=500)}" if message else "Message: none")
     if quote.order.scheduled_date:
         lines.append(f"To be sent on: {quote.order.scheduled_date:%Y-%m-%d}")
-    if quote.order.crm_id:
-        lines.append(f"CRM record: {quoted(quote.order.crm_id)}")
+    if quote.order.crm_id or quote.order.crm_type:
+        record = quoted(quote.order.crm_id, longest=200) if quote.order.crm_id else "none named"
+        lines.append(f"CRM record: {record}" + (f" ({quote.order.crm_type})" if quote.order.crm_type else ""))
     if budget.remaining is not None and quote.budget_after is not None:
         left, after = in_usd(budget.remaining), in_usd(quote.budget_after)
         lines.append(f"Team budget: {left} left, {after} after this gift")

@@ -157,6 +157,8 @@ def facts_of(quote: Quote) -> tuple[tuple[str, str], ...]:
         lines.append(("To be sent on", f"{request.scheduled_date:%Y-%m-%d}"))
     if request.crm_id:
         lines.append(("CRM record", request.crm_id))
+    if request.crm_type:
+        lines.append(("Kind of CRM record", request.crm_type))
     if quote.budget.remaining is not None and quote.budget_after is not None:
         left, after = in_usd(quote.budget.remaining), in_usd(quote.budget_after)
         lines.append(("Team budget when asked", f"{left} left, {after} after this gift"))

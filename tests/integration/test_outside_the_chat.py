@@ -114,6 +114,14 @@ async def test_a_gift_that_is_too_dear_for_a_form_is_approved_outside(sandbox: S
     assert sends(sandbox) == before + 1
 
 
+async def test_the_page_and_the_command_show_the_crm_record_and_its_kind(sandbox: Sandbox) -> None:
+    async with chat(sandbox, person=NOBODY, page=page) as connected:
+        asked = await connected.call("create_send", **order(crm_id="003x", crm_type="lead"))
+        question = await desk_of(connected).question(asked["question"])
+    assert question is not None
+    assert {("CRM record", "003x"), ("Kind of CRM record", "lead")} <= {*question.lines}
+
+
 @ERAS
 @pytest.mark.parametrize("taken_back", [False, True], ids=["refused", "a yes that is taken back"])
 async def test_a_no_outside_the_chat_stops_it(sandbox: Sandbox, mode: str, taken_back: bool) -> None:

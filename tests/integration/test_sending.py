@@ -36,6 +36,7 @@ async def test_a_yes_orders_exactly_one_gift(sandbox: Sandbox, mode: str) -> Non
     assert (placed.person.id, placed.gift.id) == (SARAH, EGIFT)
     assert (placed.message, placed.crm_id, placed.crm_type) == ("Well done!", "003x", "lead")
     assert len(person.asked) == 1
+    assert 'CRM record: "003x" (lead)' in person.asked[0].splitlines()
 
 
 @ERAS

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from sendoso_mcp.models import InventoryItem, Order, Recipient, TeamBudget
+from sendoso_mcp.models import CrmType, InventoryItem, Order, Recipient, TeamBudget
 from sendoso_mcp.server.sending import Question, put
 from sendoso_mcp.spending.quote import Quote, SendRequest
 
@@ -34,6 +34,7 @@ def question(**facts: str) -> list[str]:
         ),
         message=facts.get("message"),
         crm_id=facts.get("crm_id"),
+        crm_type=CrmType(facts["crm_type"]) if "crm_type" in facts else None,
     )
     quote = Quote(SendRequest("r", "i"), order, TeamBudget(remaining=Decimal(100)))
     return put(Question("12345678", quote), ["A note."], sandbox=True).splitlines()
@@ -75,6 +76,11 @@ def test_an_email_that_is_none_is_quoted(email: str) -> None:
 
 def test_an_email_that_is_one_is_shown_as_one() -> None:
     assert question(email="ann.lee+gifts@acme.example")[1] == 'To: "Ann" <ann.lee+gifts@acme.example>'
+
+
+def test_the_crm_record_that_a_gift_is_filed_under_is_shown() -> None:
+    assert 'CRM record: "003x" (lead)' in question(crm_id="003x", crm_type="lead")
+    assert "CRM record: none named (lead)" in question(crm_type="lead")
 
 
 @pytest.mark.parametrize("type_", ["swag", "physical", "direct_mail", "perishable"])
