@@ -46,6 +46,7 @@ from sendoso_mcp.server.instructions import instructions
 from sendoso_mcp.server.prompts import add_prompts
 from sendoso_mcp.server.resources import add_resources
 from sendoso_mcp.server.services import Services
+from sendoso_mcp.server.states import DatedStates
 from sendoso_mcp.server.tools import TOOLS, ToolSpec
 
 log = logging.getLogger(__name__)
@@ -136,7 +137,9 @@ class _GiftServer(MCPServer[Services]):
                 icons=[_icon()],
                 cache_hints=dict.fromkeys(_FIXED, CacheHint(ttl_ms=_HOUR_MS, scope="public")),
                 instructions=instructions(self._specs, sandbox=services.sandbox),
-                request_state_security=RequestStateSecurity(keys=[services.state_key], ttl=hours * 3600),
+                request_state_security=RequestStateSecurity(
+                    codec=DatedStates(services.state_key), ttl=hours * 3600
+                ),
                 **options,
             )
 

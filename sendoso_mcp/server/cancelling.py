@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import anyio
@@ -14,6 +14,7 @@ from sendoso_mcp.models import Send, SendStatus
 from sendoso_mcp.server.arguments import SendId
 from sendoso_mcp.server.sending import NotAsked, asks_in_rounds, can_ask
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
+from sendoso_mcp.server.states import handed_out_at
 from sendoso_mcp.spending.ledger import OPEN, Cancellation, Facts, Intent, Stage
 from sendoso_mcp.spending.verdict import in_usd
 
@@ -35,16 +36,15 @@ class CancelPlan:
     Attributes:
         question: what a person must decide first; None if policy asks nobody.
         in_chat: whether the question goes to the client.
-        answered: when the call with the answer came; see `sending.Plan`.
-        put_elsewhere: it came for a question that this server had not put.
+        put_at, answered: when it was put, and when the call with the answer came; see `sending.Plan`.
     """
 
     send: Send | None = None
     waiting: Intent | None = None
     question: Cancellation | None = None
     in_chat: bool = False
+    put_at: float | None = None
     answered: float | None = None
-    put_elsewhere: bool = False
 
 
 async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
@@ -66,18 +66,16 @@ async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
         return CancelPlan(send)
     question = await services.guard.ask_to_cancel(send_id, _facts(send))
     in_chat = question.stage is Stage.AWAITING and can_ask(ctx) and not services.sight.ignored(question.id)
-    answering = asks_in_rounds(ctx) and ctx.request_state is not None
-    # Not put: by another server, or it takes the place of the one that was answered, and is put now.
-    unknown = not services.sight.was_put(question.id)
-    if in_chat and (unknown or not answering):
+    plan = CancelPlan(send, question=question, in_chat=in_chat)
+    if not in_chat:
+        return plan
+    if not (asks_in_rounds(ctx) and ctx.request_state is not None):
+        return replace(plan, put_at=services.sight.put(question.id))
+    put_before, put_at = services.sight.last_put(question.id), handed_out_at()
+    if put_before is None:
+        # By another server, or it takes the place of the one that was answered, and is put now.
         services.sight.put(question.id)
-    return CancelPlan(
-        send,
-        question=question,
-        in_chat=in_chat,
-        answered=came if answering else None,
-        put_elsewhere=answering and unknown,
-    )
+    return replace(plan, put_at=put_before if put_at is None else put_at, answered=came)
 
 
 async def ask_person_to_cancel(

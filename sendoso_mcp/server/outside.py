@@ -67,37 +67,23 @@ class Outside:
 
 
 class Sight:
-    """When each question was last put before a person, to tell an answer that nobody can have read."""
+    """When each question was put before a person, to tell an answer that nobody can have read."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
         self._ignored: dict[str, bool] = {}
 
-    def put(self, question_id: str) -> None:
-        """The question is on its way to the client."""
+    def put(self, question_id: str) -> float:
+        """The question is on its way to the client; when, by anyio's clock."""
         self._since.pop(question_id, None)
         self._since[question_id] = anyio.current_time()
         if len(self._since) > _REMEMBERED:
             del self._since[next(iter(self._since))]
+        return self._since[question_id]
 
-    def was_put(self, question_id: str) -> bool:
-        """Whether this server put the question, as far back as it remembers."""
-        return question_id in self._since
-
-    def seconds(self, question_id: str, *, answered: float | None) -> float:
-        """For how long the question can have been in sight when the answer came.
-
-        Args:
-            question_id: the question's number.
-            answered: when the call with the answer came, by anyio's clock: what was looked up since then does
-                not count, however slow Sendoso is. None: now.
-
-        Returns:
-            0 if it is not known that it was put: another server did it, or this one before a restart.
-        """
-        now, since = anyio.current_time(), self._since.get(question_id)
-        late = 0.0 if answered is None else now - answered
-        return 0.0 if since is None else max(0.0, now - since - late)
+    def last_put(self, question_id: str) -> float | None:
+        """When this server last put the question, as far back as it remembers."""
+        return self._since.get(question_id)
 
     def ignore(self, question_id: str) -> None:
         """An answer did not count: the question is not put to the client again."""
@@ -108,3 +94,17 @@ class Sight:
     def ignored(self, question_id: str) -> bool:
         """Whether an answer to it did not count."""
         return question_id in self._ignored
+
+
+def seconds_read(put_at: float | None, answered: float | None) -> float:
+    """For how long a question can have been in sight when its answer came.
+
+    Args:
+        put_at: when the question that was answered was put, by anyio's clock. None: another server did it, or
+            this one before a restart, and it was in sight for no time that is known.
+        answered: when the call with the answer came: what was looked up since then does not count, however
+            slow Sendoso is. None: now.
+    """
+    if put_at is None:
+        return 0.0
+    return max(0.0, (anyio.current_time() if answered is None else answered) - put_at)

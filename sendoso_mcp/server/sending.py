@@ -30,6 +30,7 @@ from sendoso_mcp.server.arguments import (
     check_not_past,
 )
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
+from sendoso_mcp.server.states import handed_out_at
 from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.ledger import Intent, State
 from sendoso_mcp.spending.mailboxes import look_alike
@@ -68,17 +69,18 @@ class Plan:
     Attributes:
         intent: what is written down of it, if a person must decide: the open question, or an approved one.
         question: what to ask in the chat, if it can be asked there.
+        put_at: when the question that is answered was put, by anyio's clock; another call may have put the
+            same one since. None: another server did it, or this one before a restart.
         answered: when the call with the answer to it came, before anything was looked up; None: the answer
             comes while this very call waits for it.
-        put_elsewhere: it came for a question that this server had not put.
     """
 
     quote: Quote
     verdict: Verdict
     intent: Intent | None = None
     question: Question | None = None
+    put_at: float | None = None
     answered: float | None = None
-    put_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +148,13 @@ async def plan_send(
         return plan
     sight, question = services_of(ctx).sight, Question(plan.intent.id, plan.intent.quote)
     if not answering:
+        return replace(plan, question=question, put_at=sight.put(question.number))
+    put_before = sight.last_put(question.number)
+    if put_before is None:
+        # By another server, or it takes the place of the one that was answered, and is put now.
         sight.put(question.number)
-        return replace(plan, question=question)
-    # Not put: by another server, or it takes the place of the one that was answered, and is put now.
-    unknown = not sight.was_put(question.number)
-    if unknown:
-        sight.put(question.number)
-    return replace(plan, question=question, answered=came, put_elsewhere=unknown)
+    put_at = handed_out_at()
+    return replace(plan, question=question, put_at=put_before if put_at is None else put_at, answered=came)
 
 
 def _asked_in_chat(plan: Plan) -> bool:

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import anyio
 import pytest
-from mcp_types import ElicitResult, InputRequiredResult
-from support import EGIFT, ERAS, NO, SARAH, YES, Person, chat, order, raise_price, sends
+from mcp.client import ClientRequestContext
+from mcp_types import (
+    CallToolResult,
+    ElicitRequestFormParams,
+    ElicitRequestParams,
+    ElicitResult,
+    InputRequiredResult,
+)
+from support import (
+    EGIFT,
+    ERAS,
+    NO,
+    SARAH,
+    YES,
+    Person,
+    chat,
+    order,
+    quick_policy,
+    raise_price,
+    sends,
+)
 
 from sendoso_mcp.sandbox import Sandbox, create_sandbox
 
@@ -86,6 +107,98 @@ async def test_a_yes_sent_after_a_no_to_the_same_question_orders_nothing(
         again = await call(input_responses={question: YES}, request_state=asked.request_state)
     assert isinstance(again, InputRequiredResult)
     assert sends(sandbox) == before
+
+
+READ = 0.4
+"""Seconds: what policy takes for the time to read a question, below."""
+
+
+class Forms:
+    """Somebody before whom forms stay open until `answers` has one answered with yes, by its place."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.put, self.answers = ([anyio.Event(), anyio.Event()] for _ in range(2))
+
+    async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        assert isinstance(params, ElicitRequestFormParams)
+        place = len(self.texts)
+        self.texts.append(params.message)
+        self.put[place].set()
+        await self.answers[place].wait()
+        return yes_in(params)
+
+
+def yes_in(params: ElicitRequestFormParams) -> ElicitResult:
+    choices = params.requested_schema["properties"]["decision"]["enum"]
+    return ElicitResult(action="accept", content={"decision": choices[-1]})
+
+
+async def told_at_once(
+    forms: Forms, call: Callable[..., Awaitable[Any]], order_of_answers: list[int]
+) -> list[CallToolResult]:
+    """Before 2026-07-28: two calls at the same time, each of which waits for its form."""
+    told: dict[int, CallToolResult] = {}
+    done = [anyio.Event(), anyio.Event()]
+
+    async def one(place: int) -> None:
+        told[place] = await call()
+        done[place].set()
+
+    async with anyio.create_task_group() as calls:
+        for place in (0, 1):
+            calls.start_soon(one, place)
+            await forms.put[place].wait()
+            await anyio.sleep(0 if place else 1.2 * READ)  # what is tested is that time passes
+        for place in order_of_answers:
+            forms.answers[place].set()
+            await done[place].wait()
+    return [told[place] for place in order_of_answers]
+
+
+async def told_in_rounds(
+    forms: Forms, call: Callable[..., Awaitable[Any]], order_of_answers: list[int]
+) -> list[CallToolResult | InputRequiredResult]:
+    """Since then: the client has both forms, and calls again with the answers."""
+    asked: list[InputRequiredResult] = [await call(allow_input_required=True)]
+    await anyio.sleep(1.2 * READ)
+    asked.append(await call(allow_input_required=True))
+    told = []
+    for place in order_of_answers:
+        ((key, form),) = (asked[place].input_requests or {}).items()
+        assert isinstance(form.params, ElicitRequestFormParams)
+        forms.texts.append(form.params.message)
+        state, yes = asked[place].request_state, {key: yes_in(form.params)}
+        told.append(await call(input_responses=yes, request_state=state, allow_input_required=True))
+    return told
+
+
+@ERAS
+@pytest.mark.parametrize("tool", ["create_send", "cancel_send"])
+@pytest.mark.parametrize("first_answered", [0, 1], ids=["read", "not read"])
+async def test_of_a_form_that_is_put_twice_the_one_that_is_answered_must_have_been_read(
+    sandbox: Sandbox, mode: str, tool: str, first_answered: int
+) -> None:
+    """The same call is made again while its form is open. A yes to either counts, and buys one gift."""
+    forms, policy = Forms(), quick_policy(approval={"read_seconds": READ})
+    async with chat(sandbox, mode=mode, person=forms, policy=policy) as connected:
+        pending = await connected.call("list_sends", status="pending", limit=1)
+        arguments = order() if tool == "create_send" else {"send_id": pending["sends"][0]["id"]}
+        await connected.call("search_inventory", query="")  # so that no form waits for the catalogue
+        before = sends(sandbox)
+        call = partial(connected.client.session.call_tool, tool, arguments)
+        tell = told_at_once if mode == "legacy" else told_in_rounds
+        first, _ = await tell(forms, call, [first_answered, 1 - first_answered])
+        assert len(forms.texts) == 2
+        assert len({*forms.texts}) == 1, "the very same question"
+        assert isinstance(first, CallToolResult)
+        assert first.structured_content is not None
+        if first_answered == 0:
+            assert first.structured_content["outcome"] in ("sent", "cancelled")
+        else:
+            assert "sooner than a person can read it" in first.structured_content["reasons"][0]["text"]
+        ordered = tool == "create_send" and first_answered == 0
+        assert sends(sandbox) == before + ordered
 
 
 @ERAS

@@ -27,6 +27,7 @@ from sendoso_mcp.server.cancelling import (
     can_be_withdrawn,
     plan_cancel,
 )
+from sendoso_mcp.server.outside import seconds_read
 from sendoso_mcp.server.sending import NotAsked, approver_of
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
@@ -82,10 +83,9 @@ async def cancel_send(
         return await _cancel(ctx, send) if used else _no_longer_open()
     if not plan.in_chat:
         return await _outside(ctx, question, "This client cannot show a person the question.")
-    seen = services.sight.seconds(question.id, answered=plan.answered)
-    if seen < float(services.guard.policy.approval.read_seconds):
+    if seconds_read(plan.put_at, plan.answered) < float(services.guard.policy.approval.read_seconds):
         services.sight.ignore(question.id)
-        return await _outside(ctx, question, _PUT_ELSEWHERE if plan.put_elsewhere else _TOO_FAST)
+        return await _outside(ctx, question, _PUT_ELSEWHERE if plan.put_at is None else _TOO_FAST)
     if isinstance(answer, CancelledElicitation):
         await services.guard.answer_cancellation(question, yes=False, who=approver_of(ctx))
         return _reason("declined", "person_dismissed", "The question was closed without an answer.")

@@ -18,6 +18,7 @@ from sendoso_mcp.models import CrmType
 from sendoso_mcp.server.answers import Answer, Reason, usd_number
 from sendoso_mcp.server.arguments import CrmId, ItemId, Key, Message, RecipientId, ScheduledDate
 from sendoso_mcp.server.opening import can_open_page, show_page
+from sendoso_mcp.server.outside import seconds_read
 from sendoso_mcp.server.sending import (
     SEND,
     Confirmation,
@@ -84,10 +85,9 @@ async def create_send(
         return _result(await guard.send(plan.quote, idempotency_key, question=intent.id if intent else None))
     if question is None:
         return await _outside(ctx, plan, idempotency_key, _why_outside(plan))
-    sight = services_of(ctx).sight
-    if sight.seconds(intent.id, answered=plan.answered) < float(guard.policy.approval.read_seconds):
+    if seconds_read(plan.put_at, plan.answered) < float(guard.policy.approval.read_seconds):
         # Nobody can have read it: a client that answers by itself has no say, whatever it says.
-        code = "answered_elsewhere" if plan.put_elsewhere else "answered_too_fast"
+        code = "answered_elsewhere" if plan.put_at is None else "answered_too_fast"
         earlier = await guard.defer(intent.id, code)
         return _settled(earlier) if earlier else await _outside(ctx, plan, idempotency_key, code)
     if isinstance(answer, CancelledElicitation):
