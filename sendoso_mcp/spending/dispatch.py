@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import anyio
@@ -61,6 +61,7 @@ class Settlement:
     """How a wish ended: the send if there is one, the error if it is not sent or rejected.
 
     `over` is what it cost beyond what was held for it, in USD, and `passed` names the limits it passed so.
+    `declined_at` is when a person said no, if the wish has no key: that no does not stand for good.
     """
 
     state: State
@@ -68,6 +69,7 @@ class Settlement:
     error: SendosoError | None = None
     over: Decimal = Decimal(0)
     passed: tuple[str, ...] = ()
+    declined_at: datetime | None = None
 
     @property
     def proves_nothing_ordered(self) -> bool:
@@ -278,7 +280,8 @@ class Dispatcher:
     def _told(intent: Intent, error: SendosoError | None = None) -> Settlement:
         attempt = intent.attempt
         if attempt is None or attempt.send_id is None:
-            return Settlement(intent.state, error=error)
+            no = intent.changed_at if intent.state is State.DECLINED and intent.key is None else None
+            return Settlement(intent.state, error=error, declined_at=no)
         status = "cancelled" if intent.state is State.CANCELLED else attempt.send_status
         send = Send(id=attempt.send_id, status=status, cost=attempt.cost)
         over = max(Decimal(0), (attempt.cost or Decimal(0)) - attempt.held)

@@ -19,6 +19,7 @@ ASKED = {"awaiting_approval", "approved"}
 """A question, and nothing ordered: it waits for an answer, or the yes from outside the chat to be used."""
 QUESTION_LASTS = timedelta(hours=24)
 QUESTION_IS_RENEWED_AFTER = timedelta(seconds=60)
+NO_STANDS = timedelta(minutes=10)
 MAY_STILL_BE_GIVEN = timedelta(seconds=30)
 """After a reservation; later its order could outlive the minute in which others count on an answer."""
 EARLIER_GIFTS_NAMED = 5
@@ -130,6 +131,7 @@ class Gift:
     send: str | None = None
     over: frozenset[str] = frozenset()
     settlement: int | None = None
+    declined_at: datetime | None = None
 
     @property
     def weighs(self) -> int:
@@ -306,6 +308,8 @@ class Model:
             if unchanged and (answering or elsewhere or recent):
                 return found
             found.state = "expired"
+        elif found is None and (declined := self.declined(wish, now)) is not None:
+            return declined
         return self._write("awaiting_approval", wish, rules, reasons, now, now + QUESTION_LASTS)
 
     def deny(self, wish: Wish, rules: Rules, reasons: tuple[Reason, ...], now: datetime) -> Gift:
@@ -316,12 +320,23 @@ class Model:
             found.state = "denied"
         return found
 
-    def decline(self, gift: Gift) -> Gift:
-        if gift.state == "expired" and gift.wish.key is not None:
+    def declined(self, wish: Wish, now: datetime) -> Gift | None:
+        """What somebody said no to a moment ago: without a key, they are not asked about it again yet."""
+        found = [
+            gift
+            for gift in self.gifts
+            if gift.declined_at is not None and abs(now - gift.declined_at) < NO_STANDS
+            if (gift.wish.who, gift.wish.arguments) == (wish.who, wish.arguments)
+            if gift.wish.key is None and wish.key is None
+        ]
+        return max(found, key=lambda gift: gift.declined_at or now, default=None)
+
+    def decline(self, gift: Gift, now: datetime) -> Gift:
+        if gift.state == "expired":
             # Whoever says no does not mean the old question only.
-            gift = self.under_key(gift.wish) or gift
+            gift = self.standing(gift.wish) or gift
         if gift.state in ASKED:
-            gift.state = "declined"
+            gift.state, gift.declined_at = "declined", now
         return gift
 
     def decide(self, gift: Gift, now: datetime, *, yes: bool) -> bool:
@@ -329,6 +344,7 @@ class Model:
         counts = now < gift.ends_at and gift.state in ({"awaiting_approval"} if yes else ASKED)
         if counts:
             gift.state = "approved" if yes else "declined"
+            gift.declined_at = None if yes else now
         return counts
 
     def dismiss(self, gift: Gift) -> Gift:

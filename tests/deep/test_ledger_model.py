@@ -423,7 +423,7 @@ class LedgerBesideItsModel(RuleBasedStateMachine):
         gift, ledger = data.draw(st.sampled_from(some)), data.draw(self.any_process)
         id_ = self.ids[gift.number]
         if no:
-            self.same_gift(ledger.decline(id_, "person"), self.model.decline(gift))
+            self.same_gift(ledger.decline(id_, "person"), self.model.decline(gift, self.now))
         else:
             self.same_gift(ledger.expire(id_, "person", "dismissed"), self.model.dismiss(gift))
         self.after(data)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -32,6 +34,7 @@ from support import (
 )
 
 from sendoso_mcp.sandbox import Sandbox, create_sandbox
+from sendoso_mcp.spending.ledger import DECLINED_FOR
 
 pytestmark = pytest.mark.anyio
 
@@ -105,8 +108,39 @@ async def test_a_yes_sent_after_a_no_to_the_same_question_orders_nothing(
         (question,) = asked.input_requests
         await call(input_responses={question: refusal}, request_state=asked.request_state)
         again = await call(input_responses={question: YES}, request_state=asked.request_state)
-    assert isinstance(again, InputRequiredResult)
+    # Who closed the form said nothing, and is asked anew.
+    assert isinstance(again, InputRequiredResult if refusal.action == "cancel" else CallToolResult)
     assert sends(sandbox) == before
+
+
+@ERAS
+@pytest.mark.parametrize("no", [NO, ElicitResult(action="decline")], ids=["no", "declines"])
+async def test_a_person_who_said_no_is_not_asked_the_same_at_once(
+    sandbox: Sandbox, mode: str, no: ElicitResult
+) -> None:
+    person, before = Person(no), sends(sandbox)
+    async with chat(sandbox, mode=mode, person=person) as connected:
+        first = await connected.call("create_send", **order())
+        assert [reason["code"] for reason in first["reasons"]] == ["person_declined"]
+        person.answer = YES
+        for _ in range(3):
+            again = await connected.call("create_send", **order())
+            assert again["outcome"] == "declined"
+            (reason,) = again["reasons"]
+            assert reason["code"] == "person_declined_before"
+            said = re.search(
+                r"at (\d\d:\d\d) UTC and is not asked again before (\d\d:\d\d) UTC", reason["text"]
+            )
+            assert said is not None
+            at, until = (datetime.strptime(found, "%H:%M").replace(tzinfo=UTC) for found in said.groups())
+            assert (until - at) % timedelta(days=1) == DECLINED_FOR + timedelta(minutes=1)
+            assert "No gift was ordered" in reason["text"]
+        assert len(person.asked) == 1
+        assert sends(sandbox) == before
+        other = await connected.call("create_send", **order(message="Other words"))
+        changed_their_mind = await connected.call("create_send", **order(idempotency_key="k"))
+    assert [other["outcome"], changed_their_mind["outcome"]] == ["sent", "sent"]
+    assert len(person.asked) == 3
 
 
 READ = 0.4

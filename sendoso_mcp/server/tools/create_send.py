@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from mcp.server.mcpserver import (
@@ -36,7 +36,7 @@ from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
 from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.guard import Guard
-from sendoso_mcp.spending.ledger import CHAT_FORM, Approval, Refusal, State
+from sendoso_mcp.spending.ledger import CHAT_FORM, DECLINED_FOR, Approval, Refusal, State
 from sendoso_mcp.spending.verdict import Effect, Verdict, in_usd
 
 NOTHING_ORDERED = "No gift was ordered by this call; nothing was charged for it."
@@ -195,6 +195,18 @@ def _not_now(code: str) -> SendOutcome:
     )
 
 
+def _declined(at: datetime) -> SendOutcome:
+    """A no to a gift without a key, which stands for a while."""
+    # To the minute, and never said shorter than it is.
+    until = at + DECLINED_FOR + timedelta(minutes=1)
+    text = (
+        f"The person said no to this very gift at {at:%H:%M} UTC and is not asked again before {until:%H:%M} "
+        "UTC. Choose another gift or other words; only if they changed their mind, call with an "
+        f"idempotency_key of its own. {NOTHING_ORDERED}"
+    )
+    return SendOutcome(outcome="declined", reasons=[Reason(code="person_declined_before", text=text)])
+
+
 def _denied(verdict: Verdict) -> SendOutcome:
     return SendOutcome(outcome="denied", reasons=_reasons(verdict))
 
@@ -226,6 +238,8 @@ def _settled(settlement: Settlement) -> SendOutcome:
             cost=usd_number(send.cost),
             reasons=_overrun(settlement),
         )
+    if settlement.declined_at is not None:
+        return _declined(settlement.declined_at)
     if settlement.state is State.DECLINED:
         return _not_now("person_declined_before")
     if isinstance(settlement.error, BudgetExceeded):

@@ -1,5 +1,6 @@
 """What was wished, approved, ordered and spent: the only room that knows a database."""
 
+from sendoso_mcp.spending.ledger.asking import DECLINED_FOR
 from sendoso_mcp.spending.ledger.audit import Break, Entry
 from sendoso_mcp.spending.ledger.book import Wish
 from sendoso_mcp.spending.ledger.cancelling import Cancellation, Facts, Stage
@@ -22,6 +23,7 @@ from sendoso_mcp.spending.ledger.threads import in_thread, looked_up
 
 __all__ = [
     "CHAT_FORM",
+    "DECLINED_FOR",
     "ENVELOPE",
     "NOTHING_ORDERED",
     "OPEN",

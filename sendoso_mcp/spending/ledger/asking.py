@@ -17,6 +17,9 @@ MOST_OPEN = 50
 """Questions that one principal can have open."""
 RENEWED_AFTER = 60.0
 """Seconds after which the same wish, made again, is a new question and the old one void."""
+DECLINED_FOR = timedelta(minutes=10)
+"""How long a no to a wish without a key stands: long enough that an assistant which goes on trying gives up,
+and short enough that somebody who changes their mind can wait. With a key a no stands for good."""
 
 
 def consider(book: Book, wish: Wish, *, answering: bool, in_chat: bool) -> tuple[Verdict, Intent | None]:
@@ -42,6 +45,8 @@ def verdict_on(book: Book, wish: Wish) -> Verdict:
 def ask(book: Book, wish: Wish, verdict: Verdict, *, answering: bool = False, in_chat: bool = True) -> Intent:
     """The open question about this wish, or a new one; an intent that is past asking is given as it is.
 
+    So is one without a key to which a person said no a moment ago: the same wish is not asked about again.
+
     A question whose facts, reasons or policy are no longer true is replaced; the team's budget, which moves
     with every colleague's gift, is none of them, and is looked at again before an order. A wish that is made
     again in the chat after a while (not one that is being answered) is a new question, with the budget of
@@ -63,6 +68,8 @@ def ask(book: Book, wish: Wish, verdict: Verdict, *, answering: bool = False, in
         if same and (answering or elsewhere or waited <= RENEWED_AFTER):
             return intent
         book.move(intent, State.EXPIRED, wish.principal, reason="replaced")
+    elif intent is None and (declined := _declined(book, wish)) is not None:
+        return declined
     _refuse_a_flood(book, wish)
     proposed = book.propose(
         wish,
@@ -98,11 +105,11 @@ def deny(book: Book, wish: Wish, verdict: Verdict) -> Intent:
 def decline(book: Book, intent_id: str, actor: str) -> Intent:
     """Takes a no. What was ordered before it came stays ordered.
 
-    If another question under the same key took the place of this one, the no is the answer to that, too.
+    If another question about the same wish took the place of this one, the no is the answer to that, too.
     """
     intent = book.intent(intent_id)
-    if intent.state is State.EXPIRED and intent.key is not None:
-        intent = book.with_key(intent.principal, intent.key, intent.digest) or intent
+    if intent.state is State.EXPIRED:
+        intent = _about(book, intent.principal, intent.key, intent.digest) or intent
     if intent.state in OPEN:
         return book.move(intent, State.DECLINED, actor, reason="person_declined")
     return intent
@@ -134,14 +141,30 @@ def defer(book: Book, intent_id: str, reason: str) -> Intent:
 
 def _standing(book: Book, wish: Wish) -> Intent | None:
     """The intent that a wish is about: its key's, or without one the question about it that is open."""
-    if wish.key is not None:
-        return book.with_key(wish.principal, wish.key, wish.quote.request.digest)
+    return _about(book, wish.principal, wish.key, wish.quote.request.digest)
+
+
+def _about(book: Book, principal: str, key: str | None, digest: str) -> Intent | None:
+    if key is not None:
+        return book.with_key(principal, key, digest)
     where = (
         f"i.principal = ? AND i.digest = ? AND i.idempotency_key IS NULL AND i.state IN ({_OPEN}) "
         f"ORDER BY CASE i.state WHEN '{State.APPROVED}' THEN 0 ELSE 1 END, i.id"
     )
-    found = load(book.session, where, wish.principal, wish.quote.request.digest)
-    return next(iter(found), None)
+    return next(iter(load(book.session, where, principal, digest)), None)
+
+
+def _declined(book: Book, wish: Wish) -> Intent | None:
+    """What a person said no to a moment ago, if it is this very wish and has no key."""
+    where = (
+        "i.principal = ? AND i.digest = ? AND i.idempotency_key IS NULL "
+        f"AND i.state = '{State.DECLINED}' AND i.changed_at > ? AND i.changed_at < ? "
+        "ORDER BY i.changed_at DESC, i.id LIMIT 1"
+    )
+    # One that lies further ahead was written by a clock that ran ahead: it silences nobody.
+    around = (to_text(book.now - DECLINED_FOR), to_text(book.now + DECLINED_FOR))
+    found = load(book.session, where, wish.principal, wish.quote.request.digest, *around)
+    return next(iter(found), None) if wish.key is None else None
 
 
 def _codes(verdict: Verdict) -> str:

@@ -176,7 +176,8 @@ def test_a_question_is_shown_with_its_facts_its_reason_and_what_became_of_it(fil
     out = file_desk.run("show", intent.id)[1]
     assert out.startswith(f"Question {intent.id}: closed\n")
     assert out.endswith("It is closed: refused.\n")
-    sent = file_desk.books.ended(State.CONFIRMED, id="send_9")
+    other = file_desk.books.ordered(file_desk.books.wish(message="Other words"))
+    sent = file_desk.books.ended(State.CONFIRMED, other, id="send_9")
     assert file_desk.run("show", sent.id)[1].endswith("It is closed: confirmed as send_9.\n")
     envelope = file_desk.envelope()
     assert f"Envelope {envelope.id}: 0 of 20 used" in file_desk.run("show", envelope.id)[1]

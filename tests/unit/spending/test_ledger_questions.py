@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -11,7 +12,7 @@ from ledgers import Clock
 from spending_kit import REQUEST, budget, item, policy, quote, recipient
 
 from sendoso_mcp.errors import BadArgument
-from sendoso_mcp.spending.ledger import Ledger, Past, Refusal, Reserved, State, Wish
+from sendoso_mcp.spending.ledger import DECLINED_FOR, Decisions, Ledger, Past, Refusal, Reserved, State, Wish
 from sendoso_mcp.spending.ledger.asking import MOST_OPEN, RENEWED_AFTER
 
 DAY_OF_HOURS = 24 * 3600.0
@@ -129,8 +130,41 @@ def test_a_no_is_the_end_of_a_question(ledger: Ledger, key: str | None) -> None:
     assert (declined.state, declined.reason) == (State.DECLINED, "person_declined")
     assert ledger.decline(asked.id, "ann") == ledger.expire(asked.id, "ann", "dismissed") == declined
     assert answer(ledger, wish(key=key), asked) == Past(declined)
-    # With a key the no stays; without one, the same wish is another question.
-    assert (ask(ledger, wish(key=key)).id == asked.id) is (key is not None)
+    assert ask(ledger, wish(key=key)) == declined
+    assert ask(ledger, wish(key=key), answering=True) == declined
+
+
+@KEYS
+def test_without_a_key_a_no_stands_for_a_while(ledger: Ledger, clock: Clock, key: str | None) -> None:
+    asked = ask(ledger, wish(key=key))
+    clock.go(minutes=3)
+    declined = ledger.decline(asked.id, "ann")
+    clock.now += DECLINED_FOR - timedelta(microseconds=1)
+    # A price that moves makes it no other wish.
+    assert ask(ledger, wish(quote(gift=item(price=19)), key=key)) == declined
+    others = [wish(quote(request=other), key=key and str(place)) for place, other in enumerate(OTHERS)]
+    for other in (*others, wish(key="other"), wish(key=key, principal="bob")):
+        assert ask(ledger, other).state is State.AWAITING_APPROVAL
+    clock.go(microseconds=1)
+    assert (ask(ledger, wish(key=key)) == declined) is (key is not None)
+
+
+@pytest.mark.parametrize("how", ["refused", "taken back"])
+def test_a_no_outside_the_chat_stands_as_long(ledger: Ledger, clock: Clock, how: str) -> None:
+    asked, decisions = ask(ledger, wish()), Decisions(ledger)
+    if how == "taken back":
+        decisions.approve(asked.id, asked.seal, rung="outside_chat", approver="bob")
+    decisions.reject(asked.id, asked.seal, "bob")
+    assert ask(ledger, wish()).id == asked.id
+    clock.now += DECLINED_FOR
+    assert ask(ledger, wish()).id != asked.id
+
+
+def test_a_no_of_a_clock_that_ran_ahead_silences_nobody(ledger: Ledger, clock: Clock) -> None:
+    clock.go(days=300)
+    declined = ledger.decline(ask(ledger, wish()).id, "ann")
+    clock.go(days=-300)
+    assert ask(ledger, wish()).id != declined.id
 
 
 @KEYS
@@ -155,9 +189,12 @@ def test_a_no_that_comes_after_the_yes_changes_nothing(ledger: Ledger, state: St
     assert ledger.known(intent.id).state is state
 
 
-def test_a_no_to_a_question_that_was_replaced_is_a_no_to_what_replaced_it(ledger: Ledger) -> None:
-    asked = ask(ledger, wish(key="k"))
-    dearer = ask(ledger, wish(quote(gift=item(price=30)), key="k"))
+@KEYS
+def test_a_no_to_a_question_that_was_replaced_is_a_no_to_what_replaced_it(
+    ledger: Ledger, key: str | None
+) -> None:
+    asked = ask(ledger, wish(key=key))
+    dearer = ask(ledger, wish(quote(gift=item(price=30)), key=key))
     assert ledger.decline(asked.id, "ann").id == dearer.id
     assert ledger.known(dearer.id).state is State.DECLINED
 

@@ -55,16 +55,21 @@ async def test_a_yes_after_a_no_to_the_same_question_orders_nothing(
     async with guarding(sendoso, memory_ledger) as guard:
         question = await asked(guard, quote(), key)
         assert await guard.decline(question.id) is None
-        assert await guard.send(quote(), key, **yes_to(question)) == Settlement(State.DECLINED)
+        told = settled(await guard.send(quote(), key, **yes_to(question)))
+        assert told.state is State.DECLINED
+        assert (told.declined_at is None) is (key is not None)
     assert not sendoso.orders
 
 
-async def test_a_no_without_a_key_is_a_no_to_that_question_only(memory_ledger: Ledger) -> None:
+async def test_a_no_without_a_key_is_a_no_to_this_wish_and_no_other(memory_ledger: Ledger) -> None:
     sendoso = MemorySendoso()
     async with guarding(sendoso, memory_ledger) as guard:
         await guard.decline((await asked(guard, quote())).id)
-        assert (await send(guard, quote())).state is State.CONFIRMED
-    assert len(sendoso.orders) == 1
+        assert (await send(guard, quote())).state is State.DECLINED
+        other = quote(request=replace(REQUEST, message="other words"))
+        assert (await send(guard, other)).state is State.CONFIRMED
+        assert (await send(guard, quote(), "k")).state is State.CONFIRMED
+    assert len(sendoso.orders) == 2
 
 
 async def test_a_key_that_was_declined_stays_declined(memory_ledger: Ledger) -> None:
