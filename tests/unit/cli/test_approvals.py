@@ -445,7 +445,11 @@ def test_a_pin_is_set_once_it_was_typed_twice_and_changed_with_the_old_one(desk:
     ("typed", "why"),
     [
         (("12345",), "A PIN has 6 to 64 characters. No PIN was set."),
-        (("123456",), "That PIN is the first that anybody would try. No PIN was set."),
+        (
+            ("123456",),
+            "That PIN is the first that anybody would try. Choose one without a pattern: digits as dice "
+            "fall, or a few words that do not belong together. No PIN was set.",
+        ),
         ((), "A PIN has 6 to 64 characters. No PIN was set."),
         ((PIN, NEW_PIN), "These were two different PINs. No PIN was set."),
         ((PIN,), "These were two different PINs. No PIN was set."),
