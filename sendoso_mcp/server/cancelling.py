@@ -65,7 +65,7 @@ async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
     if send.status in TOO_LATE | {SendStatus.CANCELLED} or not services.guard.policy.approval.ask_to_cancel:
         return CancelPlan(send)
     question = await services.guard.ask_to_cancel(send_id, _facts(send))
-    in_chat = question.stage is Stage.AWAITING and can_ask(ctx) and not services.sight.ignored(question.id)
+    in_chat = question.stage is Stage.AWAITING and can_ask(ctx) and not question.answer_ignored
     plan = CancelPlan(send, question=question, in_chat=in_chat)
     if not in_chat:
         return plan

@@ -71,7 +71,6 @@ class Sight:
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
-        self._ignored: dict[str, bool] = {}
 
     def put(self, question_id: str) -> float:
         """The question is on its way to the client; when, by anyio's clock."""
@@ -84,16 +83,6 @@ class Sight:
     def last_put(self, question_id: str) -> float | None:
         """When this server last put the question, as far back as it remembers."""
         return self._since.get(question_id)
-
-    def ignore(self, question_id: str) -> None:
-        """An answer did not count: the question is not put to the client again."""
-        self._ignored[question_id] = True
-        if len(self._ignored) > _REMEMBERED:
-            del self._ignored[next(iter(self._ignored))]
-
-    def ignored(self, question_id: str) -> bool:
-        """Whether an answer to it did not count."""
-        return question_id in self._ignored
 
 
 def seconds_read(put_at: float | None, answered: float | None) -> float:

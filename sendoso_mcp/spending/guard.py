@@ -250,13 +250,16 @@ class Guard:
         Raises:
             LedgerUnavailable: it cannot be noted, and then no recipient may be made.
         """
-        person = normalised_email(email)
-        await in_thread(self._decisions.recipient_made, person, self.principal)
+        await in_thread(self._decisions.recipient_made, normalised_email(email), self.principal)
 
     async def ask_to_cancel(self, send_id: str, facts: Facts) -> Cancellation:
         """The open question whether a send may be cancelled; see `Decisions.ask_to_cancel`."""
         within = timedelta(hours=float(self.policy.approval.answer_within_hours))
         return await in_thread(self._decisions.ask_to_cancel, self.principal, send_id, facts, within)
+
+    async def defer_cancellation(self, question: Cancellation) -> None:
+        """Leaves the question to a person outside the chat."""
+        await in_thread(self._decisions.defer_cancellation, question)
 
     async def answer_cancellation(self, question: Cancellation, *, yes: bool, who: str) -> bool:
         """Takes an answer in the chat; whether it is a yes that counts, which is then used up."""

@@ -130,6 +130,24 @@ async def test_a_ledger_of_another_sendoso_is_refused_in_every_answer(
             await services.guard.waiting()
 
 
+@ERAS
+async def test_a_cancellation_that_was_answered_too_fast_is_not_put_again_after_a_restart(
+    sandbox: Sandbox, shared_url: str, mode: str
+) -> None:
+    person, told = Person(YES), []
+    for _ in range(2):
+        async with chat(
+            sandbox, mode=mode, person=person, ledger_url=shared_url, slow_reader=True
+        ) as connected:
+            pending = await connected.call("list_sends", status="pending", limit=1)
+            told.append(await connected.call("cancel_send", send_id=pending["sends"][0]["id"]))
+    assert [one["outcome"] for one in told] == ["approval_required"] * 2
+    assert told[0]["question"] == told[1]["question"]
+    assert "sooner than a person can read it" in told[0]["reasons"][0]["text"]
+    assert "that answer did not count" in told[1]["reasons"][0]["text"]
+    assert len(person.asked) == 1
+
+
 @pytest.mark.parametrize(("slow", "outcome"), [(False, "sent"), (True, "approval_required")])
 async def test_a_question_of_one_server_is_answered_at_another(
     sandbox: Sandbox, shared_url: str, slow: bool, outcome: str

@@ -34,6 +34,8 @@ from sendoso_mcp.server.tools.spec import ToolSpec
 from sendoso_mcp.spending.ledger import Cancellation, Stage
 
 NOT_CANCELLED = "Nothing was cancelled."
+_CANNOT_ASK = "This client cannot show a person the question."
+_IGNORED = "It was answered in the chat before, and that answer did not count."
 _TOO_FAST = "It was answered sooner than a person can read it: that answer does not count."
 _PUT_ELSEWHERE = (
     "The question was put by another server, or before this one was restarted, and nobody knows for how long "
@@ -82,9 +84,9 @@ async def cancel_send(
         used = await services.guard.use_cancellation(question)
         return await _cancel(ctx, send) if used else _no_longer_open()
     if not plan.in_chat:
-        return await _outside(ctx, question, "This client cannot show a person the question.")
+        return await _outside(ctx, question, _IGNORED if question.answer_ignored else _CANNOT_ASK)
     if seconds_read(plan.put_at, plan.answered) < float(services.guard.policy.approval.read_seconds):
-        services.sight.ignore(question.id)
+        await services.guard.defer_cancellation(question)
         return await _outside(ctx, question, _PUT_ELSEWHERE if plan.put_at is None else _TOO_FAST)
     if isinstance(answer, CancelledElicitation):
         await services.guard.answer_cancellation(question, yes=False, who=approver_of(ctx))

@@ -37,7 +37,10 @@ _COLUMNS = "id, principal, send_id, facts, state, asked_at, expires_at"
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """One question whether a send may be cancelled."""
+    """One question whether a send may be cancelled.
+
+    `answer_ignored` says that an answer in the chat did not count: it is not put there again.
+    """
 
     id: str
     principal: str
@@ -46,6 +49,7 @@ class Cancellation:
     stage: Stage
     asked_at: datetime
     expires_at: datetime
+    answer_ignored: bool = False
 
     @property
     def seal(self) -> str:
@@ -63,7 +67,7 @@ def ask_to_cancel(book: Book, principal: str, send_id: str, facts: Facts, within
         book, "principal = ? AND send_id = ? AND state IN ('awaiting', 'approved')", principal, send_id
     ):
         if found.expires_at > book.now and found.facts == facts:
-            return found
+            return replace(found, answer_ignored=deeds.was_done(book.session, deeds.ANSWER_IGNORED, found.id))
         _bring(book, found, Stage.EXPIRED, "ledger")
     _refuse_a_flood(book, principal)
     asked = Cancellation(
@@ -99,6 +103,12 @@ def open_cancellations(book: Book) -> list[Cancellation]:
     """Those that a person can answer, or whose yes was not used yet; the oldest first."""
     where = "state IN ('awaiting', 'approved') AND expires_at > ? ORDER BY asked_at, id"
     return _load(book, where, to_text(book.now))
+
+
+def defer(book: Book, cancellation_id: str) -> None:
+    """Leaves a question open that was not really answered in the chat; see `asking.defer`. Idempotent."""
+    if not deeds.was_done(book.session, deeds.ANSWER_IGNORED, cancellation_id):
+        deeds.record(book.session, book.now, "ledger", deeds.ANSWER_IGNORED, subject=cancellation_id)
 
 
 def decide(book: Book, cancellation_id: str, seal: str, stage: Stage, actor: str) -> Granted:

@@ -120,6 +120,10 @@ class Decisions:
             "cancel", lambda book: cancelling.ask_to_cancel(book, principal, send_id, facts, within)
         )
 
+    def defer_cancellation(self, question: Cancellation) -> None:
+        """See `cancelling.defer`."""
+        self._ledger.write("cancel", lambda book: cancelling.defer(book, question.id))
+
     def answer_cancellation(self, question: Cancellation, *, yes: bool, actor: str) -> bool:
         """An answer in the chat: whether it was a yes that counts, which is used up with it."""
 

@@ -22,6 +22,8 @@ RECIPIENT_MADE = "recipient_made"
 """By the assistant: the person who opened an envelope never saw who that is, or where they live."""
 CANCELLATION = "cancellation_"
 """Followed by the state that it came to."""
+ANSWER_IGNORED = "answer_ignored"
+"""To a question about cancelling: it came sooner than a person can read."""
 
 _ROW = "seq, at, actor, what, subject, document, ends_at, previous, hash"
 

@@ -165,6 +165,24 @@ def test_an_answer_in_the_chat_counts_once(ledger: Ledger, decisions: Decisions,
     assert {actor for _, actor in deeds(ledger)[1:]} == {"ann in the chat"}
 
 
+def test_an_answer_that_did_not_count_is_remembered_with_its_question(
+    ledger: Ledger, decisions: Decisions
+) -> None:
+    question, other = asked(decisions), asked(decisions, "send_2")
+    assert not asked(decisions).answer_ignored
+    for _ in range(2):
+        decisions.defer_cancellation(question)
+    again = asked(decisions)
+    assert (again.id, again.seal, again.stage) == (question.id, question.seal, Stage.AWAITING)
+    assert again.answer_ignored
+    assert not asked(decisions, "send_2").answer_ignored
+    assert deeds(ledger)[2:] == [("answer_ignored", "ledger")]
+    # Outside the chat it can be answered still; and once its facts have changed it is another question.
+    assert approve(decisions, again) is Granted.DONE
+    assert not asked(decisions, facts=SHIPPING).answer_ignored
+    assert stage(decisions, other) is Stage.AWAITING
+
+
 def test_a_no_in_the_chat_takes_a_yes_from_outside_back(decisions: Decisions) -> None:
     question = asked(decisions)
     approve(decisions, question)
