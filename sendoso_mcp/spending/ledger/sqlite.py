@@ -48,7 +48,7 @@ class SqliteDatabase:
         self._lock = threading.RLock()
         self._pace: PaceFile | PaceInMemory = PaceInMemory()
         self._alive: AliveFiles | None = None
-        self._queue: Callable[[bool], AbstractContextManager[bool]] = nullcontext
+        self._queue: Callable[[bool], AbstractContextManager[bool]] = _alone
         if path is not None and read_only:
             self._connection = _connect_to_read(path)
             return
@@ -197,6 +197,11 @@ class SqliteDatabase:
             self._pace.close()
             if self._alive is not None:
                 self._alive.close()
+
+
+def _alone(_wait: bool) -> AbstractContextManager[bool]:
+    """Nobody else uses a ledger in memory."""
+    return nullcontext(True)
 
 
 def _connect_to_read(path: Path) -> sqlite3.Connection:

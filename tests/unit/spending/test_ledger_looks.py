@@ -90,6 +90,12 @@ async def test_a_look_wakes_no_thread_where_it_waits_for_nobody(used: Ledger) ->
     assert look.threads == [threading.current_thread()]
 
 
+def test_a_ledger_in_memory_is_never_waited_for(memory_ledger: Ledger) -> None:
+    memory_ledger.open()
+    assert memory_ledger.position(wait=False) == 0
+    assert memory_ledger.turn_at_once(10) == 0
+
+
 @pytest.mark.anyio
 async def test_a_look_waits_in_a_thread_for_a_ledger_that_is_not_open(file: Path, used: Ledger) -> None:
     with closing(Ledger(f"sqlite:///{file}", account=ACCOUNT)) as other:
