@@ -140,6 +140,8 @@ class _GiftServer(MCPServer[Services]):
                 request_state_security=RequestStateSecurity(
                     codec=DatedStates(services.state_key), ttl=hours * 3600
                 ),
+                # Nothing that is offered ever changes: else the SDK declares that it tells of changes.
+                subscriptions=False,
                 **options,
             )
 

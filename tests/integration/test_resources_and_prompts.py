@@ -11,6 +11,7 @@ import pytest
 from mcp import MCPError
 from mcp_types import (
     INVALID_PARAMS,
+    METHOD_NOT_FOUND,
     PromptReference,
     ResourceTemplateReference,
     TextContent,
@@ -36,23 +37,23 @@ async def read(connected: Chat, uri: str) -> Any:
 @ERAS
 async def test_every_resource_reads(mode: str) -> None:
     async with chat(create_sandbox(), mode=mode) as connected:
-        listed = {str(resource.uri) for resource in (await connected.client.list_resources()).resources}
-        templates = {
+        listed = [str(resource.uri) for resource in (await connected.client.list_resources()).resources]
+        templates = [
             template.uri_template
             for template in (await connected.client.list_resource_templates()).resource_templates
-        }
+        ]
         send = (await connected.call("list_sends", limit=1))["sends"][0]
         budget = await read(connected, "sendoso://budget")
         policy = await read(connected, "sendoso://policy")
         gift = await read(connected, "sendoso://inventory/item_coffeehouse_egift_card_25")
         person = await read(connected, f"sendoso://recipients/{SARAH}")
         sent = await read(connected, f"sendoso://sends/{send['id']}")
-    assert listed == {"sendoso://budget", "sendoso://policy"}
-    assert templates == {
+    assert listed == ["sendoso://budget", "sendoso://policy"]
+    assert templates == [
         "sendoso://inventory/{item_id}",
         "sendoso://recipients/{recipient_id}",
         "sendoso://sends/{send_id}",
-    }
+    ]
     assert policy["version"] == DEFAULTS.version
     assert policy["rules"]["limits"]["per_send"] == 150.0
     assert policy["now"] == budget["policy"]["limits"]
@@ -171,6 +172,28 @@ async def test_what_stays_the_same_may_be_kept_and_what_moves_may_not() -> None:
         moving = await client.read_resource("sendoso://budget")
     assert {(found.ttl_ms, found.cache_scope) for found in lists} == {(3_600_000, "public")}
     assert (moving.ttl_ms, moving.cache_scope) == (0, "private")
+
+
+@ERAS
+async def test_the_server_declares_what_it_does_and_no_more(mode: str) -> None:
+    async with chat(create_sandbox(), mode=mode) as connected:
+        declared = connected.client.server_capabilities.model_dump(exclude_none=True, exclude_defaults=True)
+        # Nothing that it offers ever changes, so it has nothing to tell of and nobody can wait for it.
+        changing = {"list_changed": False}
+        assert declared == {
+            "completions": {},
+            "prompts": changing,
+            "resources": changing | {"subscribe": False},
+            "tools": changing,
+        }
+
+
+async def test_nobody_can_wait_for_changes_that_never_come() -> None:
+    async with chat(create_sandbox()) as connected:
+        with pytest.raises(MCPError) as caught:
+            async with connected.client.listen(tools_list_changed=True):
+                pass
+    assert caught.value.error.code == METHOD_NOT_FOUND
 
 
 @ERAS
