@@ -3,5 +3,6 @@
 from sendoso_mcp.catalog.cache_file import CacheFile
 from sendoso_mcp.catalog.catalog import Answer, Catalog
 from sendoso_mcp.catalog.filters import Filters, Miss
+from sendoso_mcp.catalog.load import Standing
 
-__all__ = ["Answer", "CacheFile", "Catalog", "Filters", "Miss"]
+__all__ = ["Answer", "CacheFile", "Catalog", "Filters", "Miss", "Standing"]

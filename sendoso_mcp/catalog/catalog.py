@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup
 from sendoso_mcp.api import Sendoso
 from sendoso_mcp.catalog.cache_file import CacheFile
 from sendoso_mcp.catalog.filters import Filters, Miss
+from sendoso_mcp.catalog.load import Heard, Load, nobody
 from sendoso_mcp.catalog.reading import PER_PAGE, Reading
 from sendoso_mcp.errors import ApiError, BadArgument, SendosoError, SettingsError, Unauthorized
 from sendoso_mcp.fields import check_id
@@ -62,20 +63,6 @@ class Answer:
     partial: str | None
 
 
-@dataclass
-class _Load:
-    """A reading of all pages that is under way, or was the last."""
-
-    reading: Reading
-    began_at: float
-    number: int
-    done: anyio.Event = field(default_factory=anyio.Event)
-    page_read: anyio.Event = field(default_factory=anyio.Event)
-    wanted: dict[str, tuple[InventoryItem, float] | None] = field(default_factory=dict)
-    """Gifts that somebody wants the price of, as soon as they are met, and when that was."""
-    error: Exception | None = None
-
-
 class Catalog:
     """The team's gifts. Loads belong to the process: whoever waits for one may go away.
 
@@ -83,6 +70,7 @@ class Catalog:
         sendoso: where gifts are read.
         tasks: what loads run in; cancelled when the process ends.
         cache: where gifts are kept from one start to the next; None: nowhere.
+        heard: told how far a reading is while somebody waits for it, in their own task.
         now: seconds since 1970.
         pause: waits some seconds.
     """
@@ -93,17 +81,19 @@ class Catalog:
         tasks: TaskGroup,
         *,
         cache: Callable[[str], CacheFile] | None = None,
+        heard: Heard = nobody,
         now: Callable[[], float] = time.time,
         pause: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._sendoso = sendoso
         self._tasks = tasks
         self._cache = cache
+        self._heard = heard
         self._now = now
         self._pause = pause
         self._opening = anyio.Lock()
         self._room: Room | None = None
-        self._load: _Load | None = None
+        self._load: Load | None = None
 
     async def search(self, query: str, filters: Filters, *, limit: int, cursor: str | None = None) -> Answer:
         """Finds gifts; answers from what is there while all are read, and says so.
@@ -116,7 +106,7 @@ class Catalog:
         load = self._refreshed(room)
         if load is not None and (room.complete_at is None or _is_final(load.error)):
             with anyio.move_on_after(FIRST_ANSWER):
-                await load.done.wait()
+                await load.wait(self._heard)
             if load.error is not None and (room.is_empty or _is_final(load.error)):
                 raise load.error
         found = await room.search(query, filters, limit=limit, cursor=cursor)
@@ -183,7 +173,7 @@ class Catalog:
         load = self._load
         if load is None or load.began_at <= began_after:
             if load is not None and not load.done.is_set():
-                await load.done.wait()  # it began too early, and two at a time would only be slower
+                await load.wait(self._heard)  # it began too early, and two at a time would only be slower
             load = self._load
             if load is None or load.began_at <= began_after:
                 load = self._begin(room)
@@ -200,12 +190,13 @@ class Catalog:
                 return item
             if load.done.is_set():
                 break
+            await self._heard(load.standing)
             await page_read.wait()
         if load.error is not None:
             raise load.error
         return None
 
-    def _refreshed(self, room: Room) -> _Load | None:
+    def _refreshed(self, room: Room) -> Load | None:
         """The load under way, if one is needed; it is begun if need be."""
         load = self._load
         if load is not None and not load.done.is_set():
@@ -223,22 +214,21 @@ class Catalog:
             return load
         return self._begin(room)
 
-    def _begin(self, room: Room) -> _Load:
+    def _begin(self, room: Room) -> Load:
         async def put(number: int, page: Page[InventoryItem]) -> None:
             read_at = self._now()
             await room.put(number, page.items, read_at=read_at, reading=load.number)
             for item in page.items:
                 if item.id in load.wanted:
                     load.wanted[item.id] = item, read_at
-            load.page_read.set()
-            load.page_read = anyio.Event()
+            load.tell_page()
 
         number = room.begin()
-        load = self._load = _Load(Reading(self._sendoso, put, self._pause), self._now(), number)
+        load = self._load = Load(Reading(self._sendoso, put, self._pause), self._now(), number)
         self._tasks.start_soon(self._read_all, room, load)
         return load
 
-    async def _read_all(self, room: Room, load: _Load) -> None:
+    async def _read_all(self, room: Room, load: Load) -> None:
         error: Exception | None = None
         try:
             whole = await load.reading.run()
@@ -251,9 +241,7 @@ class Catalog:
             error = caught
             log.error("the catalogue was not read: %s", type(caught).__name__)
         finally:
-            load.error = error
-            load.done.set()
-            load.page_read.set()
+            load.end(error)
         if error is None:
             await room.keep()
 

@@ -43,6 +43,7 @@ from sendoso_mcp.hygiene import clean, clean_line
 from sendoso_mcp.server.answers import finish, with_note
 from sendoso_mcp.server.completions import add_completions
 from sendoso_mcp.server.instructions import instructions
+from sendoso_mcp.server.progress import reporting
 from sendoso_mcp.server.prompts import add_prompts
 from sendoso_mcp.server.resources import add_resources
 from sendoso_mcp.server.services import Services
@@ -161,7 +162,8 @@ class _GiftServer(MCPServer[Services]):
             try:
                 self._check_names(name, arguments)
                 self._register(name)
-                result = await super().call_tool(name, arguments, context)
+                with reporting(context):
+                    result = await super().call_tool(name, arguments, context)
             except (ToolError, MCPError) as error:
                 raise _told(self._explain(name, error), error) from error.__cause__
             return self._finish(result) if isinstance(result, CallToolResult) else result
@@ -205,7 +207,8 @@ class _GiftServer(MCPServer[Services]):
             ResourceNotFoundError: there is none, in one line.
         """
         try:
-            return await super().read_resource(uri, context)
+            with reporting(context):
+                return await super().read_resource(uri, context)
         except ResourceNotFoundError as error:
             raise ResourceNotFoundError(clean_line(str(error), longest=300)) from error
 

@@ -9,6 +9,7 @@ from mcp import MCPError
 from mcp.server.elicitation import AcceptedUrlElicitation
 from mcp.server.mcpserver import Context
 
+from sendoso_mcp.server.progress import report_progress
 from sendoso_mcp.server.sending import asks_in_rounds
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.spending.desk import Stand
@@ -51,8 +52,7 @@ async def show_page(ctx: Context[Services], question_id: str, url: str) -> None:
             left = waiting.deadline - anyio.current_time()
             if told - left >= _TELL_EVERY or told == -math.inf:
                 told = left
-                await ctx.report_progress(
-                    WAIT_FOR - left, WAIT_FOR, "Waiting for a person at the approval page."
-                )
+                text = "Waiting for a person at the approval page."
+                await report_progress(question_id, WAIT_FOR - left, WAIT_FOR, text)
             await anyio.sleep(_LOOK_EVERY)
     await ctx.session.send_elicit_complete(question_id)

@@ -16,6 +16,7 @@ from sendoso_mcp.api import ASGIApp, Sendoso, Timing, connect
 from sendoso_mcp.catalog import CacheFile, Catalog
 from sendoso_mcp.errors import SettingsError
 from sendoso_mcp.server.outside import Outside, Sight
+from sendoso_mcp.server.progress import report_reading
 from sendoso_mcp.settings import Settings
 from sendoso_mcp.spending.approvals import Approvals
 from sendoso_mcp.spending.guard import Guard
@@ -91,7 +92,7 @@ async def open_services(
     cache = None if path is None else partial(CacheFile, path)
     try:
         async with anyio.create_task_group() as tasks, anyio.create_task_group() as background:
-            catalog = Catalog(sendoso, background, cache=cache)
+            catalog = Catalog(sendoso, background, cache=cache, heard=report_reading)
             guard = Guard(sendoso, catalog.find, tasks, ledger=ledger, policy=policy, principal=principal)
             if not ledger.in_memory:
                 background.start_soon(guard.recover)

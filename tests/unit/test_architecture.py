@@ -42,13 +42,15 @@ RULES = {
         "catalog",
         "server.outside",
         "server.services",
+        "server.progress",
         "spending.approvals",
         "spending.desk",
         "tracing",
     },
     "server.outside": BASE | {"spending", "spending.approvals"},
+    "server.progress": {"catalog"},
     "server.services": BASE
-    | {"server.outside", "spending.approvals"}
+    | {"server.outside", "server.progress", "spending.approvals"}
     | {"api", "catalog", "spending", "spending.guard", "spending.ledger", "spending.pace", "settings"},
     "sandbox": {"fields", "models"},
     "page": BASE | {"spending.desk", "web"},
@@ -59,7 +61,7 @@ RULES = {
 }
 OUTSIDE = {
     "httpx": {"api"},
-    "mcp": {"server", "server.services", "cli"},
+    "mcp": {"server", "server.progress", "server.services", "cli"},
     "mcp_types": {"server", "cli"},
     "sqlite3": {"spending.ledger", "catalog"},
     "opentelemetry": {"tracing"},
