@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -103,12 +103,14 @@ async def chat(
     slow_reader: bool = False,
     page: Callable[[], Awaitable[str | None]] | None = None,
     state_key: bytes | None = None,
+    connection: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> AsyncIterator[Chat]:
     """A chat with a server of its own on a sandbox, in this process; without a person it cannot ask.
 
     Without a policy it has the defaults, without a ledger's URL one of its own, in memory, and without a key
-    for states a random one: with an API key, servers have the same.
+    for states a random one: with an API key, servers have the same. `connection` is what else the client is
+    made with, `options` the server.
     """
     settings = Settings(ledger_url=ledger_url)
     policy = policy or (read_policy(None) if slow_reader else quick_policy())
@@ -116,7 +118,7 @@ async def chat(
         outside = services.outside if page is None else services.outside.with_page(page)
         state_key = state_key or services.state_key
         server = build_server(replace(services, outside=outside, state_key=state_key), **options)
-        async with Client(server, mode=mode, elicitation_callback=person) as client:
+        async with Client(server, mode=mode, elicitation_callback=person, **(connection or {})) as client:
             yield Chat(client, services)
 
 

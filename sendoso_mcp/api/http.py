@@ -17,11 +17,13 @@ from sendoso_mcp import __version__
 from sendoso_mcp.api.answers import Json, error_of, read, retry_after, said_besides, standing_of
 from sendoso_mcp.api.credentials import check_credentials
 from sendoso_mcp.api.port import Standing
+from sendoso_mcp.calls import Weight, tell
 from sendoso_mcp.errors import (
     ApiError,
     BadArgument,
     ConnectionLost,
     NotConnected,
+    RateLimited,
     SettingsError,
     Timeout,
     UnreadableAnswer,
@@ -142,13 +144,17 @@ class HttpClient:
                 except _BROKEN as error:
                     if last:
                         self._raise_transport(error)
-                    await self._pause(attempt, None)
+                    await self._pause(attempt, None, "notice", "Sendoso could not be read")
                     continue
                 except httpx.RequestError as error:
                     self._raise_transport(error)
                 if response.status_code in _RETRIED and not last:
                     refusal = error_of(response, body, what)
-                    await self._pause(attempt, retry_after(response))
+                    if isinstance(refusal, RateLimited):
+                        why: tuple[Weight, str] = "warning", "Sendoso limits how often it is asked"
+                    else:
+                        why = "notice", f"Sendoso had a problem of its own (HTTP {response.status_code})"
+                    await self._pause(attempt, retry_after(response), *why)
                     continue
                 return read(response, body, what)
         # Out of time while waiting to try again: what it refused for says more than that.
@@ -262,12 +268,14 @@ class HttpClient:
         if self._pace is not None:
             await self._pace()
 
-    async def _pause(self, attempt: int, asked: float | None) -> None:
+    async def _pause(self, attempt: int, asked: float | None, weight: Weight, why: str) -> None:
         timing = self._timing
         if asked is None:
             # Jitter keeps many servers from coming back in the same instant.
             asked = timing.backoff * 2 ** (attempt - 1) * random.uniform(0.5, 1)  # noqa: S311 - not a secret
-        await anyio.sleep(min(asked, timing.longest_wait))
+        wait = min(asked, timing.longest_wait)
+        tell(weight, f"{why}; it is asked again in {wait:.1f} s (try {attempt + 1} of {_ATTEMPTS}).")
+        await anyio.sleep(wait)
 
     def _raise_transport(self, error: httpx.RequestError) -> NoReturn:
         if isinstance(error, _BEFORE_CONNECTION):

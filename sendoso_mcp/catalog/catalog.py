@@ -13,6 +13,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from sendoso_mcp.api import Sendoso
+from sendoso_mcp.calls import tell
 from sendoso_mcp.catalog.cache_file import CacheFile
 from sendoso_mcp.catalog.filters import Filters, Miss
 from sendoso_mcp.catalog.load import Heard, Load, nobody
@@ -105,10 +106,14 @@ class Catalog:
         room = await self._open()
         load = self._refreshed(room)
         if load is not None and (room.complete_at is None or _is_final(load.error)):
+            tell("info", "The catalogue is being read, and the search waits a while for it.")
             with anyio.move_on_after(FIRST_ANSWER):
                 await load.wait(self._heard)
             if load.error is not None and (room.is_empty or _is_final(load.error)):
                 raise load.error
+        elif load is not None and room.complete_at is not None:
+            age = _ago(self._now() - room.complete_at)
+            tell("info", f"Answered with the gifts as Sendoso had them {age}; they are being read again.")
         found = await room.search(query, filters, limit=limit, cursor=cursor)
         return Answer(
             tuple(found.items),
@@ -135,6 +140,7 @@ class Catalog:
             return item
         # Never seen, or gone, or it slid further than a page. Who guesses ids does not make us read
         # everything each time.
+        tell("info", "This gift is looked for in the whole catalogue, which is read for it.")
         began_after = self._now() - (0 if place else _KNOWN_UNKNOWN)
         if (item := await self._met(room, item_id, began_after)) is not None:
             return item
@@ -275,6 +281,9 @@ def _is_final(error: Exception | None) -> bool:
 
 
 def _ago(seconds: float) -> str:
+    if seconds < _WORTH_TELLING:
+        minutes = max(1, round(seconds / 60))
+        return f"{minutes} minute{'s' if minutes > 1 else ''} ago"
     hours = round(seconds / 3600)
     return f"{hours} hour{'s' if hours > 1 else ''} ago" if hours < 48 else f"{hours // 24} days ago"
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from sendoso_mcp.api import Sendoso
+from sendoso_mcp.calls import tell
 from sendoso_mcp.errors import RateLimited, Timeout, one_error
 from sendoso_mcp.models import InventoryItem, Page
 
@@ -112,7 +113,9 @@ class Reading:
             except RateLimited as error:
                 self._slow_down(error)
                 asked = error.retry_after if error.retry_after is not None else 2.0**self._refusals
-                await self._pause(min(asked, _LONGEST_PAUSE))
+                wait = min(asked, _LONGEST_PAUSE)
+                tell("warning", f"Sendoso limits how often it is asked; reading goes on in {wait:.0f} s.")
+                await self._pause(wait)
             else:
                 return await self._take(number, page)
 

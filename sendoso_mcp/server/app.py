@@ -48,6 +48,7 @@ from sendoso_mcp.server.prompts import add_prompts
 from sendoso_mcp.server.resources import add_resources
 from sendoso_mcp.server.services import Services
 from sendoso_mcp.server.states import DatedStates
+from sendoso_mcp.server.telling import Levels, telling
 from sendoso_mcp.server.tools import TOOLS, ToolSpec
 
 log = logging.getLogger(__name__)
@@ -126,6 +127,7 @@ class _GiftServer(MCPServer[Services]):
         self._definitions = {spec.name: spec.definition() for spec in specs}
         self._registered: set[str] = set()
         self._sandbox = services.sandbox
+        self._levels = Levels()
         hours = float(services.guard.policy.approval.answer_within_hours)
         # The SDK would have it write the log; ours is set up already, and it is a twelfth of a start.
         with absent("rich.console"):
@@ -143,6 +145,7 @@ class _GiftServer(MCPServer[Services]):
                 ),
                 # Nothing that is offered ever changes: else the SDK declares that it tells of changes.
                 subscriptions=False,
+                middleware=[self._levels],
                 **options,
             )
 
@@ -163,7 +166,8 @@ class _GiftServer(MCPServer[Services]):
                 self._check_names(name, arguments)
                 self._register(name)
                 with reporting(context):
-                    result = await super().call_tool(name, arguments, context)
+                    async with telling(context, self._levels):
+                        result = await super().call_tool(name, arguments, context)
             except (ToolError, MCPError) as error:
                 raise _told(self._explain(name, error), error) from error.__cause__
             return self._finish(result) if isinstance(result, CallToolResult) else result
@@ -208,7 +212,8 @@ class _GiftServer(MCPServer[Services]):
         """
         try:
             with reporting(context):
-                return await super().read_resource(uri, context)
+                async with telling(context, self._levels):
+                    return await super().read_resource(uri, context)
         except ResourceNotFoundError as error:
             raise ResourceNotFoundError(clean_line(str(error), longest=300)) from error
 

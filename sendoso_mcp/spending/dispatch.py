@@ -17,6 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sendoso_mcp.api import Sendoso
+from sendoso_mcp.calls import tell
 from sendoso_mcp.errors import (
     BadArgument,
     LedgerUnavailable,
@@ -233,6 +234,9 @@ class Dispatcher:
                 outcome.send.id,
             )
         if intent.state is State.UNKNOWN:
+            tell(
+                "warning", "Sendoso gave no clear answer to the order. It is looked for, and not given again."
+            )
             intent = await self._look(intent)
         return self._told(intent, error)
 

@@ -182,6 +182,7 @@ async def test_the_server_declares_what_it_does_and_no_more(mode: str) -> None:
         changing = {"list_changed": False}
         assert declared == {
             "completions": {},
+            "logging": {},
             "prompts": changing,
             "resources": changing | {"subscribe": False},
             "tools": changing,

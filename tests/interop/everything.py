@@ -1,8 +1,9 @@
 """The real command, whose server has some fixtures of the conformance suite besides its own tools.
 
 They go through the same factory, middleware and transport as everything else, so that the suite can try what
-it cannot try on gifts: questions to a person in both eras, progress, a tool's error, resources and prompts
-that it knows. Fixtures for what this server has no use for (images, a client's model or files) are left out.
+it cannot try on gifts: questions to a person in both eras, progress, messages, a tool's error, resources and
+prompts that it knows. Fixtures for what this server has no use for (images, a client's model or files) are
+left out.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from mcp_types import (
 )
 from pydantic import BaseModel, Field
 
+from sendoso_mcp.calls import tell
 from sendoso_mcp.cli import main
 from sendoso_mcp.errors import BadArgument
 
@@ -69,6 +71,13 @@ async def test_tool_with_progress(ctx: Context[Any]) -> Answer:
     """Reports progress."""
     for done in (0, 50, 100):
         await ctx.report_progress(done, 100)
+    return {"text": "done"}
+
+
+async def test_tool_with_logging() -> Answer:
+    """Tells something while it runs."""
+    for number in (1, 2, 3):
+        tell("info", f"Message {number} of 3.")
     return {"text": "done"}
 
 
@@ -141,6 +150,7 @@ TOOLS: list[Callable[..., Any]] = [
     test_simple_text,
     test_error_handling,
     test_tool_with_progress,
+    test_tool_with_logging,
     test_elicitation,
     test_input_required_result_elicitation,
     test_input_required_result_request_state,

@@ -24,15 +24,17 @@ RULES = {
     "tracing": set(),
     "web": set(),
     "calls": set(),
-    "api": BASE | {"absent"},
+    "api": BASE | {"absent", "calls"},
     "spending": BASE,
     "spending.desk": set(),
     "spending.approvals": BASE | {"spending", "spending.desk", "spending.ledger"},
-    "catalog": BASE | {"api"},
+    "catalog": BASE | {"api", "calls"},
     "spending.ledger": BASE | {"spending"},
     "spending.pace": BASE | {"spending", "spending.ledger"},
     "spending.recovery": BASE | {"api", "spending", "spending.ledger"},
-    "spending.dispatch": BASE | {"tracing"} | {"api", "spending", "spending.ledger", "spending.recovery"},
+    "spending.dispatch": BASE
+    | {"calls", "tracing"}
+    | {"api", "spending", "spending.ledger", "spending.recovery"},
     "spending.guard": BASE | {"together"} | {"api", "spending", "spending.ledger", "spending.dispatch"},
     "server": BASE
     | {"api", "spending", "spending.ledger", "spending.dispatch", "spending.guard"}
