@@ -67,6 +67,29 @@ async def test_so_do_those_of_a_send(sandbox: Sandbox, mode: str, tool: str) -> 
     assert not nulls(result.structured_content)
 
 
+@ERAS
+async def test_so_do_those_that_say_no_or_not_yet(sandbox: Sandbox, mode: str) -> None:
+    dear = next(gift.id for gift in sandbox.world.gifts() if (gift.price or 0) > 150 and gift.available)
+    outcomes = []
+    async with chat(sandbox, mode=mode) as connected:
+
+        async def call(tool: str, **arguments: Any) -> dict[str, Any]:
+            result = await connected.client.call_tool(tool, arguments)
+            assert facts(result) == result.structured_content
+            assert not nulls(result.structured_content)
+            found = dict(result.structured_content or {})
+            outcomes.append(found.get("outcome") or found.get("status"))
+            return found
+
+        delivered = (await connected.call("list_sends", status="delivered", limit=1))["sends"][0]["id"]
+        await call("create_send", recipient_id=SARAH, item_id=dear)
+        waiting = (await call("create_send", recipient_id=SARAH, item_id=EGIFT))["question"]
+        await call("get_send", send_id=waiting)
+        await call("cancel_send", send_id=waiting)
+        await call("cancel_send", send_id=delivered)
+    assert outcomes == ["denied", "approval_required", "awaiting_approval", "withdrawn", "too_late"]
+
+
 def test_every_tool_is_among_them() -> None:
     assert {tool for tool, _ in CALLS} | {"get_send", "cancel_send"} == {spec.name for spec in TOOLS}
 
