@@ -140,7 +140,7 @@ class Catalog:
             return item
         # Never seen, or gone, or it slid further than a page. Who guesses ids does not make us read
         # everything each time.
-        tell("info", "This gift is looked for in the whole catalogue, which is read for it.")
+        tell("info", "This gift was not where it was last seen, or never seen: all pages are looked through.")
         began_after = self._now() - (0 if place else _KNOWN_UNKNOWN)
         if (item := await self._met(room, item_id, began_after)) is not None:
             return item

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -132,6 +133,9 @@ async def test_a_level_is_that_of_one_connection_and_its_last() -> None:
                     await client.call_tool("get_budget", {})
                 await anyio.wait_all_tasks_blocked()
                 assert len(told.messages) == expected
+        # Nothing is kept of connections that are over.
+        gc.collect()
+        assert cast(Any, server)._levels._set == {}
     assert untold.messages == []
 
 
