@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -63,14 +64,29 @@ async def cancelled(
     return held
 
 
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """For a server whose person answers at once, whose Sendoso has no limit, and that knows no gift yet."""
+    file = tmp_path / "policy.toml"
+    quick = Path(QUICK["SENDOSO_POLICY_FILE"]).read_text(encoding="utf-8")
+    file.write_text(f"{quick}\n[api]\nrequests_per_second = 1000\n", encoding="utf-8")
+    return {
+        "SENDOSO_API_KEY": KEY,
+        "SENDOSO_POLICY_FILE": str(file),
+        # Over stdio the client passes nothing else on, and a gate before may have had the same address.
+        "XDG_CACHE_HOME": str(tmp_path),
+        "XDG_STATE_HOME": str(tmp_path),
+    }
+
+
 @pytest.mark.parametrize("transport", ["stdio", "streamable-http"])
 @ERAS
 async def test_a_client_hears_of_long_reads_and_can_stop_them(
-    start: Start, sendoso: str, orders: Callable[[], int], transport: str, mode: str
+    start: Start, sendoso: str, orders: Callable[[], int], env: dict[str, str], transport: str, mode: str
 ) -> None:
     ears = Ears()
     async with gate_before(sendoso) as gate:
-        env = {"SENDOSO_API_KEY": KEY, "SENDOSO_BASE_URL": gate.url, **QUICK}
+        env["SENDOSO_BASE_URL"] = gate.url
         target: Any = StdioServerParameters(command=COMMAND[0], env=env)
         if transport != "stdio":
             process = await anyio.to_thread.run_sync(
@@ -114,7 +130,6 @@ async def _a_search_is_heard_of_and_takes_up_what_a_cancelled_one_began(
     with anyio.fail_after(GIVEN_UP):
         await read.gone.wait()
     assert not first_page.gone.is_set()
-    del ears.messages[:]
 
     async def let_through() -> None:
         first_page.go.set()
@@ -136,7 +151,10 @@ async def _a_search_is_heard_of_and_takes_up_what_a_cancelled_one_began(
     assert done[:2] == [0, 100]
     assert done == sorted(set(done))
     assert ears.reports[1] == (100, 320, "Reading the catalogue: 100 of 320 gifts.")
-    assert ears.messages == [("info", "The catalogue is being read, and the search waits a while for it.")]
+    # What the cancelled search was told may have come, too, if it was not cut off.
+    assert set(ears.messages) == {
+        ("info", "The catalogue is being read, and the search waits a while for it.")
+    }
 
 
 async def _a_look_at_a_gift_stops_as_well(client: Client, gate: Gate) -> None:

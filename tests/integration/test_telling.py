@@ -11,6 +11,7 @@ from typing import Any, cast
 import anyio
 import pytest
 from mcp import Client, MCPError
+from mcp.server.mcpserver import MCPServer
 from mcp.shared.exceptions import MCPDeprecationWarning
 from mcp_types import (
     INVALID_PARAMS,
@@ -22,6 +23,7 @@ from mcp_types import (
 )
 from support import ERAS, Chat, Person, chat, order
 
+from sendoso_mcp.calls import tell
 from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
 from sendoso_mcp.server.app import build_server
 from sendoso_mcp.server.services import open_services
@@ -170,3 +172,58 @@ async def test_what_is_told_after_the_answer_goes_nowhere() -> None:
         go_on.set()
         assert (await connected.call("search_inventory", include_unavailable=True))["total"] == 450
     assert [weight for weight, _ in heard.messages] == ["info", "info"]
+
+
+@ERAS
+async def test_a_call_does_not_wait_for_a_client_that_does_not_listen(mode: str) -> None:
+    """The client takes what it is told only after Sendoso was asked again."""
+    sandbox, asked_again = create_sandbox(), anyio.Event()
+    sandbox.faults.append(BUSY)
+    inner, asked = sandbox.app, 0
+
+    async def counting(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            asked_again.set()
+        await inner(scope, receive, send)
+
+    async def slow_to_hear(params: LoggingMessageNotificationParams) -> None:
+        await asked_again.wait()
+
+    connection = {"logging_callback": slow_to_hear}
+    at_each_request: dict[str, Any] = {"log_level": "debug"} if mode == "auto" else {}
+    served = replace(sandbox, app=counting)
+    async with chat(served, mode=mode, connection=connection | at_each_request) as connected:
+        if mode == "legacy":
+            await set_level(connected.client, "debug")
+        with anyio.fail_after(10):
+            assert (await connected.call("get_budget"))["remaining"] > 0
+
+
+@ERAS
+async def test_a_flood_is_cut_and_what_comes_after_the_call_is_not_told(mode: str) -> None:
+    answered, told_late = anyio.Event(), anyio.Event()
+
+    async def late() -> None:
+        await answered.wait()
+        tell("warning", "too late")
+        told_late.set()
+
+    async with listening(create_sandbox(), mode, "info") as (connected, heard):
+        server = connected.client.server
+        assert isinstance(server, MCPServer)
+        async with anyio.create_task_group() as outliving:
+
+            async def talk() -> dict[str, Any]:
+                """Says a lot at once, and leaves a task behind."""
+                for number in range(500):
+                    tell("info", str(number))
+                outliving.start_soon(late)
+                return {}
+
+            server.add_tool(talk)
+            await connected.call("talk")
+            answered.set()
+            await told_late.wait()
+    assert heard.messages == [("info", str(number)) for number in range(100)]
