@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sendoso_mcp.cli.starting import is_ours, last_part, program_at
 from sendoso_mcp.errors import SettingsError
 
 _DESKTOP_FILE = "claude_desktop_config.json"
-_OURS = ("sendoso-mcp", "sendoso_mcp")
 # A string comes first in each, so that nothing inside one is taken for a comment or a comma.
 _COMMENT = re.compile(r'("(?:\\.|[^"\\\n])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\\n])*")|,(?=\s*[}\]])')
@@ -67,23 +67,13 @@ class Server:
     @property
     def ours(self) -> bool:
         """Whether it runs sendoso-mcp, directly or through a launcher such as uvx or python."""
-        return is_ours(self.command) or any(map(names_us, self.args))
+        return is_ours(self.command) or program_at(self.args) is not None
 
     @property
     def shown_command(self) -> str:
         """The command where it is safe to show, else words for it."""
-        safe = "=" not in self.command and _PROGRAM.fullmatch(_last_part(self.command))
+        safe = "=" not in self.command and _PROGRAM.fullmatch(last_part(self.command))
         return self.command if safe else "its command"
-
-
-def names_us(word: str) -> bool:
-    """Whether an argument of a launcher names this program, as a command, a module or a package."""
-    return any(name in word for name in _OURS)
-
-
-def is_ours(command: str) -> bool:
-    """Whether a command is this program itself. A checkout has its name too, and other programs in it."""
-    return names_us(_last_part(command))
 
 
 def config_files(
@@ -168,7 +158,7 @@ def parse(file: ConfigFile, text: str) -> Mapping[str, Any]:
 
 def find_program(server: Server, *, environ: Mapping[str, str], cwd: Path) -> str | None:
     """The program that the server's command is, for a client in `cwd` with the environment `environ`."""
-    bare = _last_part(server.command) == server.command
+    bare = last_part(server.command) == server.command
     # Joining leaves an absolute path as it is.
     return shutil.which(
         server.command if bare else str(cwd / server.command),
@@ -181,13 +171,9 @@ def how_to_start(command: str) -> str:
     if re.search(r"\s", command) and not re.search(r"[/\\]", command):
         return 'Put only the program into "command", its arguments into "args", and variables into "env".'
     ours = Path(sys.executable).parent / ("sendoso-mcp.exe" if sys.platform == "win32" else "sendoso-mcp")
-    if _last_part(command).startswith(_OURS) and ours.is_file():
+    if is_ours(command) and ours.is_file():
         return f'Set "command" to {ours}'
     return 'Install it, or set "command" to the absolute path of a program that exists.'
-
-
-def _last_part(command: str) -> str:
-    return re.split(r"[/\\]", command)[-1]
 
 
 def _settings_directory(environ: Mapping[str, str], home: Path, platform: str) -> Path:
@@ -253,9 +239,15 @@ def servers_in(entries: Any) -> Iterator[Server]:
                 name=name,
                 command=command if isinstance(command, str) else "",
                 args=tuple(str(arg) for arg in args) if isinstance(args, list) else (),
-                env={key: str(value) for key, value in env.items()} if isinstance(env, dict) else {},
+                env=_variables(env),
                 env_file="envFile" in entry,
             )
+
+
+def _variables(env: Any) -> dict[str, str]:
+    """What an entry sets; a variable that is null is not set."""
+    given = env.items() if isinstance(env, dict) else ()
+    return {name: str(value) for name, value in given if value is not None}
 
 
 def _project_servers(projects: Any, cwd: Path) -> Iterator[Server]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,10 +13,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from sendoso_mcp.cli.clients import is_ours, names_us
+from sendoso_mcp.cli.starting import is_ours, last_part, names_us, program_at
 from sendoso_mcp.errors import SettingsError
 
 _NAME = "sendoso-mcp"
+_ASSIGNS = re.compile(r"[A-Za-z_]\w*=")
 _CACHES = frozenset({".cache", "cache", "caches"})
 
 
@@ -56,11 +58,25 @@ def find_launch(environ: Mapping[str, str], *, prefix: Path, executable: Path, p
 
 
 def server_arguments(command: str, args: Sequence[str]) -> tuple[str, ...]:
-    """What of an entry's arguments is for the server, after those of what starts it."""
+    """What of an entry's arguments is for the server, after those of what starts it.
+
+    Raises:
+        SettingsError: it cannot be told, as in a shell's line; whoever replaced the entry would lose them.
+    """
     if is_ours(command):
-        return tuple(args)
-    ours = [number for number, word in enumerate(args) if names_us(word)]
-    return tuple(args[ours[-1] + 1 :]) if ours else ()
+        # Some write the whole line into "command".
+        program, *inside = last_part(command).split()
+        clear, own = names_us(program) and not _ASSIGNS.match(command), (*inside, *args)
+    else:
+        number = program_at(args)
+        clear = number is None or not any(map(str.isspace, args[number]))
+        own = () if number is None else tuple(args[number + 1 :])
+    if not clear:
+        raise SettingsError(
+            "The entry starts this server in a way that cannot be changed without losing some of it. "
+            "Nothing was changed. Change it by hand, or take it out with `sendoso-mcp uninstall` first."
+        )
+    return own
 
 
 def _is_cached(prefix: Path) -> bool:

@@ -208,6 +208,14 @@ def test_claude_code_keeps_servers_of_single_projects_too(cwd: Path) -> None:
         ("", (), False),
         ("/home/ann/sendoso-mcp/.venv/bin/python", ("-m", "sendoso_mcp"), True),
         ("/home/ann/sendoso-mcp/.venv/bin/python", ("-m", "another"), False),
+        ("npx", ("-y", "@mcp/server-filesystem", "/home/ann/sendoso-mcp"), False),
+        ("uvx", ("mcp-server-git", "--repository", "/home/ann/sendoso-mcp"), False),
+        ("npx", ("-y", "mcp-remote", "https://sendoso-mcp.acme.com/mcp"), False),
+        ("uvx", ("--from", "/home/ann/sendoso-mcp", "another"), False),
+        ("docker", ("run", "-i", "--rm", "-v", "/home/ann/sendoso-mcp", "mcp/git"), False),
+        ("docker", ("run", "-i", "--rm", "ghcr.io/acme/sendoso-mcp:1.0"), True),
+        ("uv", ("--directory", "/home/ann/sendoso-mcp", "run", "sendoso-mcp"), True),
+        ("bash", ("-c", "cd /srv && sendoso-mcp"), True),
     ],
 )
 def test_our_server_is_known_by_its_command_or_arguments(

@@ -347,6 +347,7 @@ def test_a_read_only_file_is_said_and_nothing_is_lost(desk: Desk) -> None:
     assert files_in(desk.home) == before
 
 
+PUBLIC = ("--public-url", "https://sendoso-mcp.acme.com")
 NOBODY = 65_534
 
 
@@ -563,9 +564,48 @@ class TestLaunch:
             ),
             ("/home/ann/sendoso-mcp/.venv/bin/sendoso-mcp", ["--read-only"], ("--read-only",)),
             ("npx", ["another"], ()),
+            ("uvx", ["sendoso-mcp", "--public-url", "https://sendoso-mcp.acme.com"], PUBLIC),
+            ("uvx", ["--from", "sendoso-mcp", "sendoso-mcp", *PUBLIC], PUBLIC),
+            ("uvx", ["--offline", "sendoso-mcp@0.1.0", *PUBLIC], PUBLIC),
+            ("uvx", ["/dist/sendoso_mcp-0.1.0-py3-none-any.whl", *PUBLIC], PUBLIC),
+            (
+                "pipx",
+                ["run", "--spec", "git+https://code.test/sendoso-mcp.git", "sendoso-mcp", *PUBLIC],
+                PUBLIC,
+            ),
+            (
+                "uv",
+                ["run", "--directory", "/home/ann/sendoso-mcp", "python", "-m", "sendoso_mcp", *PUBLIC],
+                PUBLIC,
+            ),
+            (
+                "docker",
+                ["run", "-i", "-v", "sendoso-mcp:/data", "ghcr.io/acme/sendoso-mcp:1", *PUBLIC],
+                PUBLIC,
+            ),
+            ("env", ["A=b", "/opt/sendoso-mcp", *PUBLIC], PUBLIC),
+            ("sendoso-mcp serve --read-only", ["--tools", "a"], ("serve", "--read-only", "--tools", "a")),
         ],
     )
     def test_the_servers_own_arguments_are_told_from_those_that_start_it(
         self, command: str, args: list[str], own: tuple[str, ...]
     ) -> None:
         assert server_arguments(command, args) == own
+
+    @pytest.mark.parametrize(
+        ("command", "args"),
+        [
+            ("bash", ["-lc", "cd /srv && exec sendoso-mcp --read-only"]),
+            ("A=b sendoso-mcp", []),
+        ],
+    )
+    def test_arguments_that_cannot_be_told_are_not_dropped(
+        self, command: str, args: list[str], tmp_path: Path
+    ) -> None:
+        desk = Desk(tmp_path / "home")
+        entry = {"sendoso": {"command": command, "args": args}}
+        desk.write("cursor", json.dumps({"mcpServers": entry}))
+        assert "by hand" in desk.refuses("cursor")
+        assert desk.entries("cursor") == entry
+        desk.run("cursor", uninstall)
+        assert desk.entries("cursor") == {}
