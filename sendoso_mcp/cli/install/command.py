@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sendoso_mcp.errors import SettingsError
 from sendoso_mcp.settings import VARIABLES
 
 CLIENT_NAMES = ("claude-desktop", "claude-code", "cursor", "vscode")
@@ -90,6 +91,13 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     from sendoso_mcp.cli.install.launch import here  # noqa: PLC0415 - see above
 
+    try:
+        home, cwd = Path.home(), Path.cwd()
+    except (OSError, RuntimeError):
+        raise SettingsError(
+            "Your home directory, or the one you are in, cannot be found, so it is not known where the "
+            "config is. Nothing was changed. Set HOME, go to a directory that exists, and run this again."
+        ) from None
     request = Request(
         client=arguments.client,
         project=arguments.project,
@@ -99,8 +107,8 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     around = Surroundings(
         environ=os.environ,
-        home=Path.home(),
-        cwd=Path.cwd(),
+        home=home,
+        cwd=cwd,
         platform=sys.platform,
         launch=lambda: here(os.environ),
         ask=_ask if sys.stdin is not None and sys.stdin.isatty() else None,

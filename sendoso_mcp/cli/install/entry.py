@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sendoso_mcp.cli.clients import ConfigFile, Server, servers_in
@@ -10,9 +12,12 @@ from sendoso_mcp.cli.doctor.api import check_settings
 from sendoso_mcp.cli.doctor.money import check_money_settings
 from sendoso_mcp.cli.install.launch import Launch, server_arguments
 from sendoso_mcp.cli.install.places import KEY, Client
+from sendoso_mcp.cli.output import cell
 from sendoso_mcp.errors import SettingsError
 
 DEFAULT_NAME = "sendoso"
+# What the client fills in, with no default: that may be a key itself.
+_FILLED_IN = re.compile(r"\$\{(?:(?:env|input):)?[\w.-]+(?::-)?\}")
 _NOTHING_CHANGED = "Nothing was changed."
 
 
@@ -38,12 +43,32 @@ def our_entry(file: ConfigFile, content: Mapping[str, Any], name: str | None) ->
         return None
     ours = [server for server in servers.values() if server.ours]
     if len(ours) > 1:
-        names = ", ".join(f'"{server.name[:40]}"' for server in ours)
+        names = ", ".join(f'"{cell(server.name, longest=40)}"' for server in ours)
         raise SettingsError(
             f"{file.label} has several servers that run sendoso-mcp: {names}. {_NOTHING_CHANGED} Say which "
             "one with --name."
         )
     return ours[0] if ours else None
+
+
+def check_shape(file: ConfigFile, content: Mapping[str, Any], name: str) -> None:
+    """Whether everything in an entry can be read, and so be kept.
+
+    Raises:
+        SettingsError: its arguments or variables are not as the client wants them.
+    """
+    entry = content[file.key][name]
+    args, env = entry.get("args"), entry.get("env")
+    words = isinstance(args, list) and all(isinstance(word, str | int | float) for word in args)
+    if not (args is None or words):
+        wrong = '"args" is not a list of texts'
+    elif not (env is None or isinstance(env, dict)):
+        wrong = '"env" is not an object'
+    else:
+        return
+    raise SettingsError(
+        f"{file.label}: in our entry {wrong}. {_NOTHING_CHANGED} Correct it, and run this again."
+    )
 
 
 def fields(client: Client, launch: Launch, entry: Server | None, env: Mapping[str, str]) -> dict[str, Any]:
@@ -79,7 +104,23 @@ def check(env: Mapping[str, str]) -> None:
 def masked(fields: Mapping[str, Any], env: Mapping[str, str], given: Mapping[str, str]) -> dict[str, Any]:
     """The fields and all variables as they may be shown: no value but what was just typed or is no secret."""
     shown = {
-        name: value if value == given.get(name) or value.startswith("${") else "***"
+        name: value if value == given.get(name) or _FILLED_IN.fullmatch(value) else "***"
         for name, value in env.items()
     }
     return {**fields, "env": shown} if shown else dict(fields)
+
+
+def absolute(name: str, value: str, cwd: Path) -> str:
+    """A file's whole path: a client starts the server in a directory of its own.
+
+    Raises:
+        SettingsError: it begins with the home directory of somebody who is not there.
+    """
+    if name != "SENDOSO_POLICY_FILE" or "${" in value or not value.strip():
+        return value
+    try:
+        return str(cwd / Path(value).expanduser())
+    except RuntimeError:
+        raise SettingsError(
+            f"{name}: there is no such user's home directory. Nothing was changed. Write the whole path."
+        ) from None

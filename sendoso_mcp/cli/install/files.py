@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +24,10 @@ def read(path: Path, label: str) -> bytes | None:
         SettingsError: it cannot be read.
     """
     try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            # A pipe would be waited for, and a device replaced by a file.
+            raise OSError(errno.EINVAL, "it is no ordinary file")
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -63,18 +70,21 @@ def write(path: Path, label: str, *, old: bytes | None, new: bytes, private: boo
                 )
             backup = _backup(real, old, mode)
         temporary = _temporary(real, new, mode, owner)
-        if read(real, label) != old:
-            raise SettingsError(
-                f"{label} was changed by another program just now. {_NOTHING_CHANGED} Close that program if "
-                "you can, and run this again."
-            )
-        temporary.replace(real)
-    except (OSError, RuntimeError, SettingsError) as error:
-        for leftover in (temporary, backup):
-            if leftover is not None:
-                with suppress(OSError):
-                    leftover.unlink()
-        if isinstance(error, SettingsError):
+        with _alone(real.parent):
+            if read(real, label) != old:
+                raise SettingsError(
+                    f"{label} was changed by another program just now. {_NOTHING_CHANGED} Close that program "
+                    "if you can, and run this again."
+                )
+            temporary.replace(real)
+    except (OSError, RuntimeError, SettingsError, KeyboardInterrupt) as error:
+        # Once it has taken its place, the backup is what is left of the old file.
+        if temporary is None or temporary.exists():
+            for leftover in (temporary, backup):
+                if leftover is not None:
+                    with suppress(OSError):
+                        leftover.unlink()
+        if isinstance(error, SettingsError | KeyboardInterrupt):
             raise
         raise SettingsError(
             f"{label} cannot be written ({_why(error)}). {_NOTHING_CHANGED} Check who may write it and its "
@@ -92,6 +102,23 @@ def others_can_read(path: Path) -> bool:
         return False
 
 
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Keeps another install out between the last look at a file and its replacement, where locks work."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def _backup(real: Path, content: bytes, mode: int) -> Path:
     """A copy beside the file, under a name that nothing has yet."""
     stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
@@ -105,7 +132,7 @@ def _backup(real: Path, content: bytes, mode: int) -> Path:
         try:
             with open(handle, "wb") as file:  # noqa: PTH123 - it is open already
                 _fill(file.fileno(), content)
-        except OSError:
+        except (OSError, KeyboardInterrupt):
             path.unlink()
             raise
         return path
@@ -123,7 +150,7 @@ def _temporary(real: Path, content: bytes, mode: int, owner: tuple[int, int] | N
             with suppress(OSError):
                 os.chown(path, *owner)
         path.chmod(mode)
-    except OSError:
+    except (OSError, KeyboardInterrupt):
         path.unlink()
         raise
     return path

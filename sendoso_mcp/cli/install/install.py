@@ -10,9 +10,18 @@ from typing import Any, TextIO
 
 from sendoso_mcp.cli.clients import ConfigFile, Server, parse
 from sendoso_mcp.cli.install import files, jsonc
-from sendoso_mcp.cli.install.entry import DEFAULT_NAME, check, fields, masked, our_entry
+from sendoso_mcp.cli.install.entry import (
+    DEFAULT_NAME,
+    absolute,
+    check,
+    check_shape,
+    fields,
+    masked,
+    our_entry,
+)
 from sendoso_mcp.cli.install.launch import Launch
 from sendoso_mcp.cli.install.places import ASKED_FOR, CLIENTS, INPUT, KEY, Client, config_file
+from sendoso_mcp.cli.output import cell
 from sendoso_mcp.errors import SettingsError
 
 _BOM = b"\xef\xbb\xbf"
@@ -67,13 +76,17 @@ def install(request: Request, around: Surroundings) -> int:
     client = CLIENTS[request.client]
     config = _read(client, request, around)
     entry = our_entry(config.file, config.content, request.name)
+    if entry is not None:
+        check_shape(config.file, config.content, entry.name)
     launch = around.launch()
-    given = {name: _absolute(name, value, around) for name, value in (request.env or {}).items()}
+    given = {name: absolute(name, value, around.cwd) for name, value in (request.env or {}).items()}
     key, about_key = _key(client, request, entry, around)
     changes = {**given, **({KEY: key} if key else {})}
     env = {**(entry.env if entry else {}), **changes}
     check(env)
     new = fields(client, launch, entry, changes)
+    if entry is not None and "args" in config.content[config.file.key][entry.name]:
+        new.setdefault("args", [])
     name = entry.name if entry else request.name or DEFAULT_NAME
     text, expected = _with_entry(config, name, new)
     if request.show_only:
@@ -82,10 +95,12 @@ def install(request: Request, around: Surroundings) -> int:
     tell = _teller(around)
     backup = _save(config, text, expected)
     if config.old is not None and text == config.text:
-        tell(f'{config.file.label} has the server "{name}" already as it should be; nothing was written.')
+        tell(
+            f'{config.file.label} has the server "{cell(name)}" already as it should be; nothing was written.'
+        )
         return 0
     what = "was changed" if entry else "was added"
-    tell(f'{config.file.label}: the server "{name}" {what}. It runs {launch.shown}')
+    tell(f'{config.file.label}: the server "{cell(name)}" {what}. It runs {launch.shown}')
     tell(about_key)
     if config.old is None:
         tell(f"There was no such file, so it was made. If {client.name} is elsewhere, it will not see it.")
@@ -116,10 +131,10 @@ def uninstall(request: Request, around: Surroundings) -> int:
         return 0
     text, expected = _without_entry(config, entry.name)
     if request.show_only:
-        print(f'{config.file.label}: the server "{entry.name}" would be removed.', file=around.out)
+        print(f'{config.file.label}: the server "{cell(entry.name)}" would be removed.', file=around.out)
         return 0
     backup = _save(config, text, expected)
-    tell(f'{config.file.label}: the server "{entry.name}" was removed.')
+    tell(f'{config.file.label}: the server "{cell(entry.name)}" was removed.')
     _tell_backup(backup, tell)
     if KEY in entry.env and not entry.env[KEY].startswith("${"):
         tell("The API key was in that entry, so it is in the backup: delete the backup when you are content.")
@@ -263,13 +278,6 @@ def _has_comments(text: str) -> bool:
     except ValueError:
         return True
     return False
-
-
-def _absolute(name: str, value: str, around: Surroundings) -> str:
-    """A file's whole path: a client starts the server in a directory of its own."""
-    if name != "SENDOSO_POLICY_FILE" or "${" in value or not value.strip():
-        return value
-    return str(around.cwd / Path(value).expanduser())
 
 
 def _teller(around: Surroundings) -> Callable[[str], None]:

@@ -6,7 +6,9 @@ import io
 import json
 import os
 import stat
+import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -278,11 +280,30 @@ BROKEN = {
     "ours under the other name": ('{"servers": {"s": {"command": "sendoso-mcp"}}}', "does not read"),
     "the name is another's": ('{"mcpServers": {"sendoso": {"command": "npx"}}}', "--name"),
     "the name is no server": ('{"mcpServers": {"sendoso": 7}}', "--name"),
+    "arguments that are a text": (
+        '{"mcpServers": {"a": {"command": "sendoso-mcp", "args": "--read-only"}}}',
+        '"args" is not a list of texts',
+    ),
+    "arguments that are no texts": (
+        '{"mcpServers": {"a": {"command": "sendoso-mcp", "args": ["--tools", null]}}}',
+        '"args" is not a list of texts',
+    ),
+    "variables that are a list": (
+        '{"mcpServers": {"a": {"command": "sendoso-mcp", "env": ["A=b"]}}}',
+        '"env" is not an object',
+    ),
     "several of ours": (
         '{"mcpServers": {"a": {"command": "sendoso-mcp"}, "b": {"command": "sendoso-mcp"}}}',
         '"a", "b"',
     ),
 }
+
+
+CAN_BE_TAKEN_OUT = {
+    *("the name is another's", "the name is no server", "servers twice"),
+    *("arguments that are a text", "arguments that are no texts", "variables that are a list"),
+}
+"""Or there is nothing of ours in them."""
 
 
 @pytest.mark.parametrize("what", BROKEN)
@@ -293,9 +314,130 @@ def test_a_file_that_cannot_be_changed_for_certain_is_left_alone(desk: Desk, wha
         path.write_bytes(text.encode("utf-16"))
     before = files_in(desk.home)
     assert says in desk.refuses("claude-desktop")
-    if what not in ("the name is another's", "the name is no server", "servers twice"):
+    if what not in CAN_BE_TAKEN_OUT:
         assert says in desk.refuses("claude-desktop", what=uninstall)
     assert files_in(desk.home) == before
+
+
+def test_arguments_and_variables_that_are_null_are_as_good_as_none(desk: Desk) -> None:
+    entry = {"command": "sendoso-mcp", "args": None, "env": {"SENDOSO_API_KEY": None}}
+    desk.write("cursor", json.dumps({"mcpServers": {"sendoso": entry}}))
+    desk.environ["SENDOSO_API_KEY"] = KEY
+    desk.run("cursor")
+    assert desk.entries("cursor")["sendoso"] == {
+        "command": PROGRAM,
+        "args": [],
+        "env": {"SENDOSO_API_KEY": KEY},
+        "type": "stdio",
+    }
+    desk.environ.clear()
+    desk.write("cursor", json.dumps({"mcpServers": {"sendoso": entry}}))
+    desk.run("cursor")
+    assert "It has no API key" in desk.said
+
+
+def test_a_key_that_stands_as_the_default_of_a_variable_is_not_shown(desk: Desk) -> None:
+    entry = {"command": PROGRAM, "env": {"SENDOSO_API_KEY": f"${{MY_KEY:-{KEY}}}", "A": "${B:-}"}}
+    desk.write("claude-code", json.dumps({"mcpServers": {"sendoso": entry}}))
+    desk.run("claude-code", show_only=True)
+    shown = json.loads(desk.printed)["mcpServers"]["sendoso"]["env"]
+    assert shown == {"SENDOSO_API_KEY": "***", "A": "${B:-}"}
+
+
+def test_the_name_of_an_entry_plays_no_tricks_with_the_terminal(desk: Desk) -> None:
+    desk.write("cursor", r'{"mcpServers": {"\u001b[31m\ud800": {"command": "sendoso-mcp"}}}')
+    for what in (install, uninstall):
+        desk.run("cursor", what)
+        desk.said.encode()
+        assert "\x1b" not in desk.said
+    assert desk.entries("cursor") == {}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no such files")
+def test_a_pipe_or_a_device_in_the_files_place_is_left_alone(desk: Desk) -> None:
+    path = desk.file("cursor")
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    assert "it is no ordinary file" in desk.refuses("cursor")
+    path.unlink()
+    path.symlink_to(os.devnull)
+    assert "it is no ordinary file" in desk.refuses("cursor")
+    assert path.is_symlink()
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such lock")
+def test_installs_at_once_lose_nothing_of_each_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = desk.write("cursor", '{"mcpServers": {}}')
+    replace, second = (
+        Path.replace,
+        threading.Thread(target=lambda: desk_of_another.refuses("cursor", name="b")),
+    )
+    desk_of_another = Desk(desk.home)
+
+    def meanwhile(source: Path, target: Path) -> Path:
+        if threading.current_thread() is not second:
+            # The other one has read the file, and stands before the lock.
+            second.start()
+            second.join(0.3)
+            assert second.is_alive()
+        return replace(source, target)
+
+    monkeypatch.setattr(Path, "replace", meanwhile)
+    desk.run("cursor", name="a")
+    second.join()
+    assert list(json.loads(path.read_text())["mcpServers"]) == ["a"]
+    assert len(list(path.parent.iterdir())) == 2
+
+
+@pytest.mark.parametrize("step", ["tempfile.mkstemp", "os.fsync", "pathlib.Path.replace"])
+def test_an_interrupted_install_leaves_nothing_behind(
+    desk: Desk, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.write("cursor", '{"mcpServers": {}}')
+    before = files_in(desk.home)
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(step, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        desk.run("cursor")
+    monkeypatch.undo()
+    assert files_in(desk.home) == before
+
+
+def test_an_interruption_after_the_change_leaves_the_backup(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.write("cursor", '{"mcpServers": {}}')
+    replace = Path.replace
+
+    def interrupt(source: Path, target: Path) -> None:
+        replace(source, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        desk.run("cursor")
+    assert list(desk.entries("cursor")) == ["sendoso"]
+    (backup,) = desk.backups("cursor")
+    assert backup.read_text() == '{"mcpServers": {}}'
+
+
+def test_a_home_that_cannot_be_found_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert main(["install", "cursor"]) == 2
+    assert "Set HOME" in capsys.readouterr().err
+
+
+def test_a_policy_of_a_user_who_is_not_there_is_said(desk: Desk) -> None:
+    assert "whole path" in desk.refuses("cursor", env={"SENDOSO_POLICY_FILE": "~nobody-of-this-name/x"})
 
 
 def test_a_second_server_is_added_under_a_name_that_is_asked_for(desk: Desk) -> None:
