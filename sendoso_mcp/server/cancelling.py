@@ -92,6 +92,21 @@ async def ask_person_to_cancel(
     return Elicit("\n".join(lines), CancelConfirmation)
 
 
+async def send_as_of_now(ctx: Context[Services], send: Send) -> Send:
+    """The send, looked up again if its question was open since it was.
+
+    Raises:
+        SendosoError: it could not be looked up.
+    """
+    # In rounds it was looked up in this very round, the one with the answer.
+    return send if asks_in_rounds(ctx) else await services_of(ctx).sendoso.get_send(send.id)
+
+
+def is_as_asked(send: Send, question: Cancellation) -> bool:
+    """Whether what the person was shown is still so."""
+    return _facts(send) == question.facts
+
+
 def can_be_withdrawn(intent: Intent) -> bool:
     """Whether a wish still waits for a person, or for the call that uses their yes."""
     return intent.state in OPEN

@@ -423,6 +423,38 @@ async def test_a_cancellation_that_is_put_anew_as_a_fact_changed_can_be_answered
     assert f"{done['refund']:.2f} USD" in person.asked[1]
 
 
+@pytest.mark.parametrize("what", ["cost", "status", "nothing can be read"])
+async def test_before_2026_07_28_a_send_is_looked_up_again_after_the_yes_to_cancel_it(what: str) -> None:
+    """The call waits while the form is open, and what the person saw may not be so any more."""
+    sandbox, send = create_sandbox(seed=11, items=20), ""
+
+    def meanwhile() -> None:
+        placed, _ = sandbox.world.send(send)
+        if what == "cost":
+            object.__setattr__(placed, "cost", placed.cost + 1)
+        elif what == "status":
+            sandbox.world.cancel(send)
+        else:
+            sandbox.faults.append(Fault("GET", f"/sends/{send}", status=403))
+
+    person = Person(YES, before=meanwhile)
+    async with chat(sandbox, mode="legacy", person=person) as connected:
+        send = await pending(connected)
+        if what == "nothing can be read":
+            told = await connected.fail("cancel_send", send_id=send)
+            assert "Nothing was cancelled" in told
+        else:
+            done = await connected.call("cancel_send", send_id=send)
+            assert done["outcome"] == ("approval_required" if what == "cost" else "already_cancelled")
+        person.before = None
+        sandbox.faults.clear()
+        if what != "status":
+            assert (await connected.call("get_send", send_id=send))["status"] == "pending"
+            done = await connected.call("cancel_send", send_id=send)
+            assert done["outcome"] == "cancelled"
+            assert f"{done['refund']:.2f} USD" in person.asked[1]
+
+
 async def test_a_cancellation_that_was_answered_too_fast_is_not_put_again(sandbox: Sandbox) -> None:
     person = Person(YES)
     async with chat(sandbox, mode="legacy", person=person, slow_reader=True, page=page) as connected:

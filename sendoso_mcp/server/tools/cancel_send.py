@@ -25,7 +25,9 @@ from sendoso_mcp.server.cancelling import (
     CancelPlan,
     ask_person_to_cancel,
     can_be_withdrawn,
+    is_as_asked,
     plan_cancel,
+    send_as_of_now,
 )
 from sendoso_mcp.server.outside import seconds_read
 from sendoso_mcp.server.sending import NotAsked, approver_of
@@ -37,6 +39,10 @@ NOT_CANCELLED = "Nothing was cancelled."
 _CANNOT_ASK = "This client cannot show a person the question."
 _IGNORED = "It was answered in the chat before, and that answer did not count."
 _TOO_FAST = "It was answered sooner than a person can read it: that answer does not count."
+_FACTS_CHANGED = (
+    "The send changed while the question was open. Call cancel_send again so that the person sees the new "
+    "facts."
+)
 _PUT_ELSEWHERE = (
     "The question was put by another server, or before this one was restarted, and nobody knows for how long "
     "a person had it before them: the answer does not count here."
@@ -72,12 +78,8 @@ async def cancel_send(
         return await _withdraw(ctx, plan)
     if send is None:
         raise ValueError("a plan is about a send or about a wish")
-    if send.status == SendStatus.CANCELLED:
-        # Perhaps by a call that ended before it was written down.
-        await services.guard.cancelled(send.id)
-        return CancelOutcome(outcome="already_cancelled")
-    if send.status in TOO_LATE:
-        return _too_late()
+    if (closed := await _closed(ctx, send)) is not None:
+        return closed
     if question is None:
         return await _cancel(ctx, send)
     if question.stage is Stage.APPROVED:
@@ -92,9 +94,25 @@ async def cancel_send(
         await services.guard.answer_cancellation(question, yes=False, who=approver_of(ctx))
         return _reason("declined", "person_dismissed", "The question was closed without an answer.")
     yes = isinstance(answer, AcceptedElicitation) and answer.data == CancelConfirmation(decision=CANCEL)
+    if yes:
+        # Before the yes is used up: if this fails, the question stays open, and nothing was cancelled.
+        send = await send_as_of_now(ctx, send)
+        if (closed := await _closed(ctx, send)) is not None:
+            return closed
+        if not is_as_asked(send, question):
+            return _reason("approval_required", "facts_changed", _FACTS_CHANGED)
     if await services.guard.answer_cancellation(question, yes=yes, who=approver_of(ctx)):
         return await _cancel(ctx, send)
     return _no_longer_open() if yes else _reason("declined", "person_declined", "The person keeps the send.")
+
+
+async def _closed(ctx: Context[Services], send: Send) -> CancelOutcome | None:
+    """What to say of a send that there is nothing to decide about any more."""
+    if send.status == SendStatus.CANCELLED:
+        # Perhaps by a call that ended before it was written down.
+        await services_of(ctx).guard.cancelled(send.id)
+        return CancelOutcome(outcome="already_cancelled")
+    return _too_late() if send.status in TOO_LATE else None
 
 
 async def _cancel(ctx: Context[Services], send: Send) -> CancelOutcome:
@@ -142,7 +160,9 @@ def _no_longer_open() -> CancelOutcome:
     return _reason("declined", "not_open", "That question is no longer open. Call again to ask anew.")
 
 
-def _reason(outcome: Literal["too_late", "declined"], code: str, text: str) -> CancelOutcome:
+def _reason(
+    outcome: Literal["too_late", "declined", "approval_required"], code: str, text: str
+) -> CancelOutcome:
     return CancelOutcome(outcome=outcome, reasons=[Reason(code=code, text=f"{text} {NOT_CANCELLED}")])
 
 
