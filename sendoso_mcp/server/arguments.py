@@ -76,7 +76,10 @@ PageNumber = Annotated[int, Field(ge=1, le=100_000), WithJsonSchema({"type": "in
 
 
 class AddressArgument(BaseModel):
-    """A postal address as a model gives it."""
+    """A postal address as a model gives it.
+
+    Sendoso takes one without a country for one in the US: a street in Berlin, too. So it must be said.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -86,8 +89,10 @@ class AddressArgument(BaseModel):
     state: Line | None = None
     postal_code: Line
     country: Annotated[
-        str, AfterValidator(_country), WithJsonSchema({"type": "string", "description": "ISO alpha-2"})
-    ] = "US"
+        str,
+        AfterValidator(_country),
+        WithJsonSchema({"type": "string", "description": "ISO alpha-2; ask, do not guess"}),
+    ]
 
 
 def check_not_past(scheduled: date | None) -> None:

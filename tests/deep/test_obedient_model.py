@@ -171,7 +171,12 @@ class Scene:
                 await call("get_send", send_id=question)
             return
         new: dict[str, Any] = {"first_name": "Bo", "last_name": "Day", "email": f"{name}.{number}@b.example"}
-        new["address"] = {"street1": "1 Main St", "city": "Portland", "postal_code": "97209"}
+        new["address"] = {
+            "street1": "1 Main St",
+            "city": "Portland",
+            "postal_code": "97209",
+            "country": "US",
+        }
         (new["address"] if name == "street1" else new)[name] = text
         made = await call("create_recipient", **new)
         if person_id := made.get("recipient_id"):

@@ -355,6 +355,7 @@ async def test_a_question_shows_where_an_address_ends(sandbox: Sandbox, mode: st
         "street1": "Acme Corp, 1 Main Street, Springfield; " * 5,
         "city": "Eveville",
         "postal_code": "89001",
+        "country": "US",
     }
     async with chat(sandbox, mode=mode, person=person, page=page) as connected:
         made = await connected.call(

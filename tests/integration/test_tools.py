@@ -145,13 +145,24 @@ async def test_recipients_are_found_read_and_created_once(sandbox: Sandbox) -> N
 
 
 async def test_an_address_given_as_a_json_string_is_understood(sandbox: Sandbox) -> None:
-    address = '{"street1": "Main 1", "city": "Brno", "postal_code": "60200"}'
+    address = '{"street1": "Main 1", "city": "Brno", "postal_code": "60200", "country": "CZ"}'
     async with chat(sandbox) as connected:
         created = await connected.call(
             "create_recipient", first_name="A", last_name="B", email="a@b.example", address=address
         )
         read = await connected.call("get_recipient", recipient_id=created["recipient_id"])
-    assert read["address"]["country"] == "US"
+    assert read["address"]["country"] == "CZ"
+
+
+async def test_an_address_without_a_country_is_not_taken_for_one_in_the_us(sandbox: Sandbox) -> None:
+    address = {"street1": "Torstr. 1", "city": "Berlin", "postal_code": "10119"}
+    person = {"first_name": "A", "last_name": "B", "email": "a@b.example"}
+    async with chat(sandbox) as connected:
+        told = await connected.fail("create_recipient", **person, address=address)
+        assert "address.country: is missing" in told
+        assert "was created" in told
+        found = await connected.call("search_recipients", query="a@b.example")
+    assert found["people"] == []
 
 
 async def test_a_lost_answer_to_create_recipient_says_that_it_is_not_known(sandbox: Sandbox) -> None:

@@ -45,13 +45,17 @@ def test_there_are_249_countries() -> None:
     assert not {"UK", "EU", "XK", "AN", "SU", "YU", "ZZ", "AA", "TP", "CS"} & COUNTRIES
 
 
-ADDRESS = {"street1": "1 Main St", "city": "Springfield", "postal_code": "12345"}
+ADDRESS = {"street1": "1 Main St", "city": "Springfield", "postal_code": "12345", "country": "US"}
 
 
-@pytest.mark.parametrize(("given", "code"), [("US", "US"), ("de", "DE"), (" fr ", "FR"), (None, "US")])
-def test_a_country_is_its_code(given: str | None, code: str) -> None:
-    country = {} if given is None else {"country": given}
-    assert AddressArgument.model_validate(ADDRESS | country).country == code
+@pytest.mark.parametrize(("given", "code"), [("US", "US"), ("de", "DE"), (" fr ", "FR")])
+def test_a_country_is_its_code(given: str, code: str) -> None:
+    assert AddressArgument.model_validate(ADDRESS | {"country": given}).country == code
+
+
+def test_a_country_must_be_said() -> None:
+    del (without := dict(ADDRESS))["country"]
+    assert "Field required" in refuses(AddressArgument, without)
 
 
 @pytest.mark.parametrize(
