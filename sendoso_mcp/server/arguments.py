@@ -6,7 +6,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from sendoso_mcp.errors import BadArgument
 from sendoso_mcp.fields import check_id
@@ -49,6 +49,23 @@ def _text(description: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "description": description})
 
 
+def _written_as_a_day(value: object) -> object:
+    # Pydantic takes a number, or a text of digits, for seconds since 1970.
+    if not isinstance(value, date) and not (isinstance(value, str) and _STARTS_AS_A_DAY.match(value)):
+        raise ValueError("must be a day, such as 2026-11-25")
+    return value
+
+
+_STARTS_AS_A_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _no_truth_value(value: object) -> object:
+    # Python takes true for 1. A number in a text is still read: some clients send "25".
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
 _STRING = {"type": "string"}
 _DATE = {"type": "string", "format": "date"}
 
@@ -62,7 +79,8 @@ Message = Annotated[
     str, Field(max_length=500, description="words that go with the gift"), AfterValidator(clean)
 ]
 """Cleaned before anything else sees it, so that what a person approves is what is sent."""
-ScheduledDate = Annotated[date, WithJsonSchema({**_DATE, "description": "leave out to send now"})]
+Day = Annotated[date, BeforeValidator(_written_as_a_day)]
+ScheduledDate = Annotated[Day, WithJsonSchema({**_DATE, "description": "leave out to send now"})]
 """Of a call that is repeated it may have passed since: see `check_not_past`."""
 Line = Annotated[str, Field(max_length=200), AfterValidator(_filled), WithJsonSchema(_STRING)]
 Query = Annotated[str, Field(max_length=200), AfterValidator(clean), WithJsonSchema(_STRING)]
@@ -70,9 +88,13 @@ CrmId = Annotated[
     str, Field(max_length=200), AfterValidator(_filled), _text("CRM record the gift belongs to")
 ]
 Key = Annotated[str, Field(max_length=128), AfterValidator(_filled), WithJsonSchema(_STRING)]
-Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False), WithJsonSchema({"type": "number"})]
-Limit = Annotated[int, Field(ge=1, le=50)]
-PageNumber = Annotated[int, Field(ge=1, le=100_000), WithJsonSchema({"type": "integer"})]
+_Number = BeforeValidator(_no_truth_value)
+Usd = Annotated[
+    float, Field(ge=0, le=1_000_000, allow_inf_nan=False), _Number, WithJsonSchema({"type": "number"})
+]
+Limit = Annotated[int, Field(ge=1, le=50), _Number]
+Days = Annotated[int, Field(ge=0, le=365), _Number]
+PageNumber = Annotated[int, Field(ge=1, le=100_000), _Number, WithJsonSchema({"type": "integer"})]
 
 
 class AddressArgument(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 
 from mcp.server.mcpserver import Context
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from sendoso_mcp.models import SendStatus
 from sendoso_mcp.server.answers import Answer, SendRow, usd_number
-from sendoso_mcp.server.arguments import Limit, PageNumber, check_period
+from sendoso_mcp.server.arguments import Day, Limit, PageNumber, check_period
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
 from sendoso_mcp.spending.ledger import Intent
@@ -55,8 +55,8 @@ async def list_sends(
     ctx: Context[Services],
     *,
     status: SendStatus | None = None,
-    start_date: Annotated[date, Field(description="created on or after")] | None = None,
-    end_date: date | None = None,
+    start_date: Annotated[Day, Field(description="created on or after")] | None = None,
+    end_date: Day | None = None,
     limit: Limit = 10,
     page: PageNumber = 1,
 ) -> Sends:

@@ -15,7 +15,7 @@ from sendoso_mcp.errors import BadArgument
 from sendoso_mcp.hygiene import clean_line
 from sendoso_mcp.models import InventoryItem, ItemType
 from sendoso_mcp.server.answers import Answer, usd_number
-from sendoso_mcp.server.arguments import Limit, Query, Usd
+from sendoso_mcp.server.arguments import Days, Limit, Query, Usd
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
 
@@ -69,7 +69,7 @@ async def search_inventory(
     type: ItemType | None = None,
     min_price: Usd | None = None,
     max_price: Usd | None = None,
-    max_shipping_days: Annotated[int, Field(ge=0, le=365)] | None = None,
+    max_shipping_days: Days | None = None,
     include_unavailable: bool = False,
     limit: Limit = 10,
     cursor: Annotated[str, Field(description="next_cursor of the last answer")] | None = None,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from mcp.server.mcpserver import Context
 from pydantic import BaseModel
 
 from sendoso_mcp.api import Ability
 from sendoso_mcp.models import GroupBy
 from sendoso_mcp.server.answers import Answer, usd_number
-from sendoso_mcp.server.arguments import check_period
+from sendoso_mcp.server.arguments import Day, check_period
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
 
@@ -35,7 +33,7 @@ class Report(Answer):
 
 
 async def sends_report(
-    ctx: Context[Services], start_date: date, end_date: date, group_by: GroupBy | None = None
+    ctx: Context[Services], start_date: Day, end_date: Day, group_by: GroupBy | None = None
 ) -> Report:
     """Reports on sends."""
     check_period(start_date, end_date)

@@ -10,6 +10,7 @@ from sendoso_mcp.errors import BadArgument
 from sendoso_mcp.server import arguments
 from sendoso_mcp.server.arguments import (
     AddressArgument,
+    Days,
     Email,
     ItemId,
     Key,
@@ -143,7 +144,17 @@ def test_a_coming_day_is_read() -> None:
     assert read(ScheduledDate, coming.isoformat()) == coming
 
 
-@pytest.mark.parametrize("given", ["tomorrow", "2030-02-30", "01/02/2030", "", "2030-01-01T12:00:00"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "tomorrow",
+        "2030-02-30",
+        "01/02/2030",
+        "",
+        "2030-01-01T12:00:00",
+        *(0, 1_900_000_000, 1.5, True, "0", "1900000000", [], {}),
+    ],
+)
 def test_what_is_no_day_is_refused(given: str) -> None:
     refuses(ScheduledDate, given)
 
@@ -194,9 +205,10 @@ def test_an_id_is_checked(kind: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "good", "bad"),
     [
-        (Usd, [0, 0.01, 1_000_000], [-0.01, 1_000_001, float("nan"), float("inf"), "free"]),
-        (Limit, [1, 50], [0, 51, -1, 1.5, "many"]),
-        (PageNumber, [1, 100_000], [0, -1, 100_001, 1.5]),
+        (Usd, [0, 0.01, 1_000_000], [-0.01, 1_000_001, float("nan"), float("inf"), "free", True, False]),
+        (Limit, [1, 50], [0, 51, -1, 1.5, "many", True]),
+        (Days, [0, 365], [-1, 366, 1.5, True, False]),
+        (PageNumber, [1, 100_000], [0, -1, 100_001, 1.5, True]),
     ],
 )
 def test_a_number_has_its_range(kind: Any, good: list[Any], bad: list[Any]) -> None:
@@ -204,6 +216,10 @@ def test_a_number_has_its_range(kind: Any, good: list[Any], bad: list[Any]) -> N
         assert read(kind, value) == value
     for value in bad:
         refuses(kind, value)
+
+
+def test_a_number_in_a_text_is_read_as_some_clients_send_it() -> None:
+    assert (read(Usd, "25"), read(Usd, "25.5"), read(Limit, "10"), read(Limit, 10.0)) == (25, 25.5, 10, 10)
 
 
 @pytest.mark.parametrize(
