@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from ipaddress import IPv6Address
 from typing import Any
 
 from mcp.server.transport_security import TransportSecuritySettings
@@ -18,9 +19,9 @@ log = logging.getLogger(__name__)
 
 def transport_security(host: str, allowed_hosts: tuple[str, ...]) -> TransportSecuritySettings:
     """Which Host and Origin headers are served: what a web page could not have made a browser send."""
-    names = {"127.0.0.1", "localhost", "[::1]", *allowed_hosts}
+    names = {"127.0.0.1", "localhost", "[::1]", *map(_as_sent, allowed_hosts)}
     if host not in LOOPBACK:
-        names |= {f"[{host}]" if ":" in host else host, socket.gethostname()}
+        names |= {_as_sent(host), socket.gethostname()}
         log.warning("listening on %s: everyone who can reach this port can use this server and its key", host)
     return TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
@@ -32,6 +33,14 @@ def transport_security(host: str, allowed_hosts: tuple[str, ...]) -> TransportSe
             for form in (name, f"{name}:*")
         ],
     )
+
+
+def _as_sent(host: str) -> str:
+    """A host as browsers send it: an IPv6 address in its short form (RFC 5952), in brackets."""
+    try:
+        return f"[{IPv6Address(host.strip('[]')).compressed}]"
+    except ValueError:
+        return host
 
 
 def one_answer(app: ASGIApp) -> ASGIApp:
