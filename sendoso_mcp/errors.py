@@ -10,6 +10,7 @@ added by the layer that knows it: the tool that was called. No message carries u
     ├── BadArgument              an argument that no schema can catch (an unknown item, a reused key)
     ├── Unsettled                a write whose effect is not known; its text says where to look
     └── ApiError                 talking to Sendoso went wrong
+        ├── TooBusy              its turn in the rate of requests did not come: Sendoso was not asked
         ├── NotConnected         no connection was ever made: the request was provably not received
         ├── OutcomeUnknown       the request may have been received, and no usable answer came back
         │   ├── Timeout          ... in time
@@ -25,8 +26,8 @@ added by the layer that knows it: the tool that was called. No message carries u
             ├── ValidationFailed 422
             └── RateLimited      429
 
-The two branches under ApiError matter to money: NotConnected and Refused prove that nothing was
-ordered, OutcomeUnknown proves nothing at all.
+The branches under ApiError matter to money: NotConnected and Refused prove that nothing was ordered,
+OutcomeUnknown proves nothing at all. TooBusy is of reads: an order waits for its turn however long it takes.
 """
 
 from __future__ import annotations
@@ -71,6 +72,16 @@ class LedgerUnavailable(SendosoError):
 
 class ApiError(SendosoError):
     """A request to Sendoso did not give what was asked for."""
+
+
+class TooBusy(ApiError):
+    """A request waited for its turn in the rate of requests until its time (seconds) was over."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            "There are more requests than policy lets go to Sendoso in a second, and this one's turn did not "
+            f"come within {seconds:g} seconds: Sendoso was not asked. Try again in a minute."
+        )
 
 
 class NotConnected(ApiError):

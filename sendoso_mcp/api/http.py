@@ -26,6 +26,7 @@ from sendoso_mcp.errors import (
     RateLimited,
     SettingsError,
     Timeout,
+    TooBusy,
     UnreadableAnswer,
 )
 
@@ -135,10 +136,12 @@ class HttpClient:
             BadArgument, SettingsError: before anything is sent.
         """
         refusal: ApiError | None = None
+        asked = False
         with anyio.move_on_after(self._timing.read_deadline):
             for attempt in range(1, _ATTEMPTS + 1):
                 last = attempt == _ATTEMPTS
                 await self._turn()
+                asked = True
                 try:
                     response, body = await self._exchange("GET", path, params=params, to_show=to_show)
                 except _BROKEN as error:
@@ -158,7 +161,7 @@ class HttpClient:
                     continue
                 return read(response, body, what)
         # Out of time while waiting to try again: what it refused for says more than that.
-        raise refusal or Timeout(self._timing.read_deadline)
+        raise refusal or (Timeout if asked else TooBusy)(self._timing.read_deadline)
 
     async def write(
         self,

@@ -23,6 +23,7 @@ from sendoso_mcp.errors import (
     ServerFault,
     SettingsError,
     Timeout,
+    TooBusy,
     Unauthorized,
     UnreadableAnswer,
     ValidationFailed,
@@ -67,6 +68,7 @@ def test_no_error_both_proves_and_does_not_prove_that_nothing_was_ordered() -> N
 
 
 EXAMPLES = (
+    TooBusy(25.0),
     NotConnected("sendoso.test"),
     Timeout(25.0),
     ConnectionLost(),

@@ -11,7 +11,7 @@ import respx
 from api_kit import OPERATIONS, READS, WRITES, Operation, failure, opened, operation
 
 from sendoso_mcp.api import Pace, Timing
-from sendoso_mcp.errors import NotConnected, RateLimited, SendosoError, ServerFault, Timeout
+from sendoso_mcp.errors import NotConnected, RateLimited, SendosoError, ServerFault, Timeout, TooBusy
 
 pytestmark = pytest.mark.anyio
 
@@ -147,7 +147,8 @@ async def test_a_read_does_not_wait_for_its_turn_past_its_deadline(
 ) -> None:
     route = respx_mock.route()
     error = await failure(read.call, pace=waiting(60), timing=Timing(read_deadline=0.05))
-    assert isinstance(error, Timeout)
+    assert isinstance(error, TooBusy)
+    assert "Sendoso was not asked" in str(error)
     assert not route.called
 
 
@@ -164,6 +165,21 @@ async def test_a_read_whose_second_turn_comes_too_late_is_told_how_its_first_end
     error = await failure(READ.call, pace=slower, timing=Timing(backoff=0, read_deadline=0.1))
     assert isinstance(error, ServerFault)
     assert route.call_count == 1
+
+
+async def test_a_read_that_was_asked_and_then_waits_for_another_turn_was_not_answered(
+    respx_mock: respx.MockRouter,
+) -> None:
+    respx_mock.route().mock(side_effect=httpx.ReadError)
+    turns = 0
+
+    async def slower() -> None:
+        nonlocal turns
+        turns += 1
+        await anyio.sleep(60 * (turns - 1))
+
+    error = await failure(READ.call, pace=slower, timing=Timing(backoff=0, read_deadline=0.1))
+    assert isinstance(error, Timeout)
 
 
 @pytest.mark.parametrize("called", [READ, WRITE], ids=str)
