@@ -8,6 +8,7 @@ They talk over a pipe, so that is no matter. Without SENDOSO_API_KEY nothing is 
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import sys
@@ -32,6 +33,15 @@ async def ask_person(context, params, call):
     typed = await asyncio.to_thread(input, "> ")
     decision = choices[-1] if typed.strip() == choices[-1] else choices[0]
     return ElicitResult(action="accept", content={"decision": decision})
+
+
+def key_of(order) -> str:
+    """Your own key for this gift: the same call again never orders twice, and another gift is another key.
+
+    To give the same again, on another occasion, let the occasion be a part of it.
+    """
+    told = json.dumps(order, sort_keys=True)
+    return f"thanks-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
 
 
 async def main(name: str, wish: str) -> None:
@@ -59,9 +69,8 @@ async def main(name: str, wish: str) -> None:
             "recipient_id": people[0]["id"],
             "item_id": gifts[0]["id"],
             "message": "Thank you!",
-            # Your own key for this gift: the same call again never orders twice.
-            "idempotency_key": f"thanks-{people[0]['id']}",
         }
+        order["idempotency_key"] = key_of(order)
         preview = await call("preview_send", **order)
         print(f"{preview['gift']} for {preview['to']}: {preview['price']} USD, {preview['verdict']}")
         done = await call("create_send", **order)
