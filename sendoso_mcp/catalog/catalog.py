@@ -145,7 +145,7 @@ class Catalog:
         if (item := await self._met(room, item_id, began_after)) is not None:
             return item
         raise BadArgument(
-            f"item_id: there is no gift {item_id} in the inventory. Use an id from search_inventory."
+            f"item_id: there is no gift {item_id} in the inventory. Use an id as a search for gifts gave it."
         )
 
     async def ids(self, part: str) -> list[str]:

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,8 @@ def build_server(
     if not specs:
         raise SettingsError("No tool is left: --tools names none that is offered.")
 
+    services = replace(services, tools=frozenset(spec.name for spec in specs))
+
     @asynccontextmanager
     async def lifespan(_: MCPServer[Services]) -> AsyncIterator[Services]:
         # The SDK enters this once a connection over SSE; the services outlive connections.
@@ -126,7 +129,7 @@ class _GiftServer(MCPServer[Services]):
         self._specs = {spec.name: spec for spec in specs}
         self._definitions = {spec.name: spec.definition() for spec in specs}
         self._registered: set[str] = set()
-        self._sandbox = services.sandbox
+        self._services = services
         self._levels = Levels()
         hours = float(services.guard.policy.approval.answer_within_hours)
         # The SDK would have it write the log; ours is set up already, and it is a twelfth of a start.
@@ -240,7 +243,7 @@ class _GiftServer(MCPServer[Services]):
         cause = error.__cause__
         match cause:
             case _ if _is_defect(error):
-                text = _defect(name, spec)
+                text = _defect(self._services, name, spec)
             case Unsettled():
                 text = str(cause)
             case Timeout() | ConnectionLost() | ServerFault(status=500 | 501 | 502 | 503 | 504):
@@ -257,11 +260,11 @@ class _GiftServer(MCPServer[Services]):
                 text = f"The client could not show the question to the person. {not_done}"
             case _:
                 text = clean_line(str(error), longest=500)
-        return with_note(text, sandbox=self._sandbox)
+        return with_note(text, sandbox=self._services.sandbox)
 
     def _finish(self, result: CallToolResult) -> CallToolResult:
         """Structured content and text that carry the same facts, cleaned and without nulls."""
-        data = finish(result.structured_content or {}, sandbox=self._sandbox)
+        data = finish(result.structured_content or {}, sandbox=self._services.sandbox)
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=data)
 
@@ -294,8 +297,9 @@ def _arguments(error: ValidationError) -> str:
     return f"Invalid arguments. {'; '.join(dict.fromkeys(problems))}."
 
 
-def _defect(name: str, spec: ToolSpec | None) -> str:
+def _defect(services: Services, name: str, spec: ToolSpec | None) -> str:
     text = f"Something went wrong inside this server while it ran {name}; its log has the details."
     if spec is not None and not spec.read_only:
-        text += " It is not known how far it came: look with list_sends before trying again."
+        look = services.with_tool("list_sends", "look with list_sends") or "ask a person to look at Sendoso"
+        text += f" It is not known how far it came: {look} before trying again."
     return text

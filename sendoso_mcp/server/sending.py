@@ -231,11 +231,12 @@ def put(question: Question, notes: Iterable[str], *, sandbox: bool) -> str:
     return "\n".join(lines)
 
 
-def not_known(state: State) -> str:
+def not_known(services: Services, state: State) -> str:
     """What to say of an order that was given and whose outcome is not known."""
+    look = services.with_tool("list_sends", "Look for it with list_sends, and tell the person.")
     text = (
         "The order was given to Sendoso and no clear answer came back, so the gift may or may not be on "
-        "its way. Do not send it again. Look for it with list_sends, and tell the person."
+        f"its way. Do not send it again. {look or 'Tell the person.'}"
     )
     if state is State.NEEDS_REVIEW:
         text += " It could not be found for certain: a person settles it with `sendoso-mcp review`."

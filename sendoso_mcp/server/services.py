@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,7 +37,7 @@ class Services:
 
     `outside` is the way to a person outside the chat, `sight` knows which questions they can have read in it.
     `creating` is held while a recipient is looked for and then created. `state_key` seals the states of
-    questions that are answered in rounds (2026-07-28).
+    questions that are answered in rounds (2026-07-28). `tools` are those that the server offers.
     """
 
     sendoso: Sendoso
@@ -48,6 +48,11 @@ class Services:
     outside: Outside
     sight: Sight
     state_key: bytes = field(repr=False)
+    tools: Collection[str] = ()
+
+    def with_tool(self, name: str, text: str) -> str:
+        """A text that names a tool; nothing where that is not offered."""
+        return text if name in self.tools else ""
 
 
 @asynccontextmanager

@@ -121,19 +121,21 @@ async def _cancel(ctx: Context[Services], send: Send) -> CancelOutcome:
     except Conflict:
         return _too_late()
     except OutcomeUnknown:
-        text = "No clear answer came back from Sendoso. See with get_send whether it is cancelled."
+        see = services_of(ctx).with_tool("get_send", "See with get_send whether it is cancelled.")
+        text = f"No clear answer came back from Sendoso. {see or 'Tell the person.'}"
         return CancelOutcome(outcome="unknown", reasons=[Reason(code="outcome_unknown", text=text)])
     return CancelOutcome(outcome="cancelled", refund=usd_number(send.cost))
 
 
 async def _withdraw(ctx: Context[Services], plan: CancelPlan) -> CancelOutcome:
     """Takes back a wish that nobody has ordered: no person need decide that."""
+    services = services_of(ctx)
     if plan.waiting is None or not can_be_withdrawn(plan.waiting):
-        return _reason(
-            "too_late", "not_open", "That question is no longer open; get_send tells what it became."
-        )
-    if await services_of(ctx).guard.dismiss(plan.waiting.id, "withdrawn") is not None:
-        return _reason("too_late", "ordered", "The gift was ordered meanwhile; see get_send.")
+        told = services.with_tool("get_send", "; get_send tells what it became")
+        return _reason("too_late", "not_open", f"That question is no longer open{told}.")
+    if await services.guard.dismiss(plan.waiting.id, "withdrawn") is not None:
+        told = services.with_tool("get_send", "; see get_send")
+        return _reason("too_late", "ordered", f"The gift was ordered meanwhile{told}.")
     return CancelOutcome(outcome="withdrawn")
 
 

@@ -49,9 +49,10 @@ async def create_recipient(
         try:
             recipient = await services.sendoso.create_recipient(new)
         except OutcomeUnknown as error:
+            tool = "search_recipients"
+            look = services.with_tool(tool, f"look with {tool}") or "ask a person to look at Sendoso"
             raise Unsettled(
-                f"{error} It is not known whether the recipient was created: "
-                "look with search_recipients before trying again."
+                f"{error} It is not known whether the recipient was created: {look} before trying again."
             ) from error
     return Created(recipient_id=recipient.id, name=recipient.name)
 

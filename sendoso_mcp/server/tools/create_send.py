@@ -73,40 +73,46 @@ async def create_send(
     idempotency_key: Key | None = None,
 ) -> SendOutcome:
     """Sends a gift."""
+    services = services_of(ctx)
     if isinstance(plan, Repeat):
-        return _settled(plan.settlement)
-    guard, question, intent = services_of(ctx).guard, plan.question, plan.intent
+        return _settled(services, plan.settlement)
+    guard, question, intent = services.guard, plan.question, plan.intent
     if plan.verdict.effect is Effect.DENY:
         return _denied(plan.verdict)
     if plan.verdict.effect is Effect.ALLOW:
-        return _result(await guard.send(plan.quote, idempotency_key))
+        return _result(services, await guard.send(plan.quote, idempotency_key))
     if intent is None or intent.state is State.APPROVED:
         # A person's yes waits in the ledger; the guard uses it up if it is to these facts.
-        return _result(await guard.send(plan.quote, idempotency_key, question=intent.id if intent else None))
+        return _result(
+            services, await guard.send(plan.quote, idempotency_key, question=intent.id if intent else None)
+        )
     if question is None:
         return await _outside(ctx, plan, idempotency_key, _why_outside(plan))
     if seconds_read(plan.put_at, plan.answered) < float(guard.policy.approval.read_seconds):
         # Nobody can have read it: a client that answers by itself has no say, whatever it says.
         code = "answered_elsewhere" if plan.put_at is None else "answered_too_fast"
         earlier = await guard.defer(intent.id, code)
-        return _settled(earlier) if earlier else await _outside(ctx, plan, idempotency_key, code)
+        return _settled(services, earlier) if earlier else await _outside(ctx, plan, idempotency_key, code)
     if isinstance(answer, CancelledElicitation):
-        return _settled_or(await guard.dismiss(question.number, "dismissed"), _not_now("person_dismissed"))
+        return _settled_or(
+            services, await guard.dismiss(question.number, "dismissed"), _not_now("person_dismissed")
+        )
     if not isinstance(answer, AcceptedElicitation) or answer.data != Confirmation(decision=SEND):
-        return _settled_or(await guard.decline(question.number), _not_now("person_declined"))
+        return _settled_or(services, await guard.decline(question.number), _not_now("person_declined"))
     try:
         current = await still_holds(ctx, plan, idempotency_key)
     except SendosoError:
         earlier = await _used_up(guard, question, idempotency_key, "look_up_failed")
         if earlier is None:
             raise
-        return _settled(earlier)
+        return _settled(services, earlier)
     if current is None:
         earlier = await _used_up(guard, question, idempotency_key, "facts_changed")
-        return _settled_or(earlier, _not_now("facts_changed"))
+        return _settled_or(services, earlier, _not_now("facts_changed"))
     approval = Approval(question.quote.digest, CHAT_FORM, approver_of(ctx))
     return _result(
-        await guard.send(current.quote, idempotency_key, question=question.number, approval=approval)
+        services,
+        await guard.send(current.quote, idempotency_key, question=question.number, approval=approval),
     )
 
 
@@ -118,7 +124,8 @@ def _why_outside(plan: Plan) -> str:
 
 async def _outside(ctx: Context[Services], plan: Plan, key: str | None, code: str) -> SendOutcome:
     """Leaves the question to a person outside the chat, and says how they answer it."""
-    guard, outside, intent = services_of(ctx).guard, services_of(ctx).outside, plan.intent
+    services = services_of(ctx)
+    guard, outside, intent = services.guard, services.outside, plan.intent
     if intent is None:
         raise ValueError("a question that waits is written down")
     way = await outside.way(intent.id)
@@ -127,10 +134,10 @@ async def _outside(ctx: Context[Services], plan: Plan, key: str | None, code: st
         now = await guard.standing(intent.id)
         if now is not None and now.state is State.APPROVED:
             quote = await guard.quote(plan.quote.request)
-            return _result(await guard.send(quote, key, question=intent.id))
+            return _result(services, await guard.send(quote, key, question=intent.id))
         if now is not None and now.attempt is not None:
             # Another call used the yes up meanwhile: its order is what is told, and no other is given.
-            return _result(await guard.send(plan.quote, key, question=intent.id))
+            return _result(services, await guard.send(plan.quote, key, question=intent.id))
         if now is not None and now.state is not State.AWAITING_APPROVAL:
             return _not_now("person_declined" if now.state is State.DECLINED else "facts_changed")
     text = (
@@ -157,9 +164,9 @@ async def _used_up(guard: Guard, question: Question, key: str | None, reason: st
     return earlier
 
 
-def _settled_or(settlement: Settlement | None, otherwise: SendOutcome) -> SendOutcome:
+def _settled_or(services: Services, settlement: Settlement | None, otherwise: SendOutcome) -> SendOutcome:
     """What became of a yes that came first, if one did."""
-    return otherwise if settlement is None else _settled(settlement)
+    return otherwise if settlement is None else _settled(services, settlement)
 
 
 _WHY_OUTSIDE = {
@@ -215,9 +222,9 @@ def _reasons(verdict: Verdict, *, next_step: str = "") -> list[Reason]:
     return [Reason.of(reason, ending=f"{next_step} {NOTHING_ORDERED}".strip()) for reason in verdict.deciding]
 
 
-def _result(result: Settlement | Refusal) -> SendOutcome:
+def _result(services: Services, result: Settlement | Refusal) -> SendOutcome:
     if isinstance(result, Settlement):
-        return _settled(result)
+        return _settled(services, result)
     if result.verdict.effect is Effect.DENY:
         return _denied(result.verdict)
     if result.stale:
@@ -227,7 +234,7 @@ def _result(result: Settlement | Refusal) -> SendOutcome:
     return SendOutcome(outcome="approval_required", reasons=_reasons(result.verdict, next_step=again))
 
 
-def _settled(settlement: Settlement) -> SendOutcome:
+def _settled(services: Services, settlement: Settlement) -> SendOutcome:
     """Tells what a dispatch ended as; what the caller can mend is raised."""
     send = settlement.send
     if send is not None and settlement.state in (State.CONFIRMED, State.CANCELLED):
@@ -252,7 +259,8 @@ def _settled(settlement: Settlement) -> SendOutcome:
         raise BadArgument("That question is no longer open. Call create_send again to ask anew.")
     # Unknown, and whatever else proves nothing.
     return SendOutcome(
-        outcome="unknown", reasons=[Reason(code="outcome_unknown", text=not_known(settlement.state))]
+        outcome="unknown",
+        reasons=[Reason(code="outcome_unknown", text=not_known(services, settlement.state))],
     )
 
 

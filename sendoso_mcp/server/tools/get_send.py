@@ -71,9 +71,10 @@ async def _of_wish(services: Services, wish: Intent) -> SendAnswer:
     way = await services.outside.way(wish.id) if wish.state is State.AWAITING_APPROVAL else None
     hint = way.text if way else None
     if wish.state is State.APPROVED:
-        hint = "A person approved it: call create_send again with the same arguments."
+        again = services.with_tool("create_send", "call create_send again with the same arguments.")
+        hint = f"A person approved it: {again or 'this server is not the one that sends it.'}"
     elif wish.state in UNSETTLED:
-        hint = not_known(wish.state)
+        hint = not_known(services, wish.state)
     return SendAnswer(
         status=str(wish.state),
         to=order.recipient.name,

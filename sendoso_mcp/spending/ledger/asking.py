@@ -84,8 +84,8 @@ def _refuse_a_flood(book: Book, wish: Wish) -> None:
     sql = f"SELECT count(*) FROM intents WHERE principal = ? AND state IN ({_OPEN})"  # noqa: S608 - literals
     if int(book.session.rows(sql, wish.principal)[0][0]) >= MOST_OPEN:
         raise BadArgument(
-            f"{MOST_OPEN} questions wait for a person already. Have them answered, or withdraw some with "
-            "cancel_send (list_sends shows them), before you ask for more."
+            f"{MOST_OPEN} questions wait for a person already. Have them answered, or withdraw some, before "
+            "you ask for more."
         )
 
 

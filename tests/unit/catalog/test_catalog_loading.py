@@ -318,7 +318,7 @@ async def test_an_unknown_gift_is_a_bad_argument_that_names_it(catalog_of: Make,
     catalog = catalog_of(shelf)
     if loaded_before:
         await items(catalog)
-    with pytest.raises(BadArgument, match=r"^item_id: there is no gift itm_gone .*search_inventory"):
+    with pytest.raises(BadArgument, match=r"^item_id: there is no gift itm_gone .*search for gifts"):
         await catalog.find("itm_gone")
 
 
