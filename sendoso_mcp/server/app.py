@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -17,7 +16,7 @@ from mcp import MCPError
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer, RequestStateSecurity
-from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError, UnexpectedToolError
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp_types import (
     INVALID_PARAMS,
     CallToolResult,
@@ -27,22 +26,18 @@ from mcp_types import (
     TextContent,
 )
 from mcp_types import Tool as Definition
-from pydantic import AnyUrl, ValidationError
+from pydantic import AnyUrl
 
 from sendoso_mcp import __version__
 from sendoso_mcp.absent import absent
 from sendoso_mcp.calls import new_call
 from sendoso_mcp.errors import (
-    ConnectionLost,
-    SendosoError,
-    ServerFault,
     SettingsError,
-    Timeout,
-    Unsettled,
 )
 from sendoso_mcp.hygiene import clean, clean_line
-from sendoso_mcp.server.answers import finish, with_note
+from sendoso_mcp.server.answers import finish
 from sendoso_mcp.server.completions import add_completions
+from sendoso_mcp.server.explaining import explained
 from sendoso_mcp.server.instructions import instructions
 from sendoso_mcp.server.progress import reporting
 from sendoso_mcp.server.prompts import add_prompts
@@ -63,19 +58,6 @@ _FIXED: tuple[CacheableMethod, ...] = (
     "resources/list",
     "resources/templates/list",
 )
-# "Input should be", "String should have": the sentence is about the argument that is named before it.
-_PYDANTIC = re.compile(r"^(?:\w+ )?should ")
-
-# Where pydantic's own words are about Python, or leave open what is wanted.
-_WORDS = {
-    "missing": "is missing",
-    "extra_forbidden": "is not one of its fields",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
-    "date_parsing": "must be a day, such as 2026-11-25",
-    "date_from_datetime_parsing": "must be a day, such as 2026-11-25",
-    "date_from_datetime_inexact": "must be a day, such as 2026-11-25",
-}
 
 
 def build_server(
@@ -172,7 +154,7 @@ class _GiftServer(MCPServer[Services]):
                     async with telling(context, self._levels):
                         result = await super().call_tool(name, arguments, context)
             except (ToolError, MCPError) as error:
-                raise _told(self._explain(name, error), error) from error.__cause__
+                raise explained(self._services, name, self._specs.get(name), error) from error.__cause__
             return self._finish(result) if isinstance(result, CallToolResult) else result
 
     @contextmanager
@@ -236,32 +218,6 @@ class _GiftServer(MCPServer[Services]):
             self._specs[name].register(self)
             self._registered.add(name)
 
-    def _explain(self, name: str, error: ToolError | MCPError) -> str:
-        """What happened, what did not, and what to do, as one text."""
-        spec = self._specs.get(name)
-        not_done = spec.not_done if spec else ""
-        cause = error.__cause__
-        match cause:
-            case _ if _is_defect(error):
-                text = _defect(self._services, name, spec)
-            case Unsettled():
-                text = str(cause)
-            case Timeout() | ConnectionLost() | ServerFault(status=500 | 501 | 502 | 503 | 504):
-                # Only of a look-up: an order, or a recipient, of which nobody knows is told in other words.
-                text = f"{cause} {not_done}".rstrip() + " Try again in a minute."
-            case SendosoError():
-                text = f"{cause} {not_done}"
-            case ValidationError():
-                text = f"{_arguments(cause)} {not_done}"
-            case ToolError():
-                # The SDK's own word for an accepted form whose content does not fit it.
-                text = f"The answer to the question could not be read. {not_done}"
-            case _ if isinstance(error, MCPError):
-                text = f"The client could not show the question to the person. {not_done}"
-            case _:
-                text = clean_line(str(error), longest=500)
-        return with_note(text, sandbox=self._services.sandbox)
-
     def _finish(self, result: CallToolResult) -> CallToolResult:
         """Structured content and text that carry the same facts, cleaned and without nulls."""
         data = finish(result.structured_content or {}, sandbox=self._services.sandbox)
@@ -273,33 +229,3 @@ def _icon() -> Icon:
     """A parcel, for clients that show who they talk to; in the answer itself, so that nothing is fetched."""
     drawn = base64.b64encode(Path(__file__).with_name("icon.svg").read_bytes()).decode()
     return Icon(src=f"data:image/svg+xml;base64,{drawn}", mime_type="image/svg+xml", sizes=["any"])
-
-
-def _told(text: str, error: ToolError | MCPError) -> ToolError:
-    # The SDK logs a traceback for this class only.
-    return UnexpectedToolError(text) if _is_defect(error) else ToolError(text)
-
-
-def _is_defect(error: ToolError | MCPError) -> bool:
-    """Whether a tool failed with something that is not meant to be told."""
-    return isinstance(error, UnexpectedToolError) and not isinstance(error.__cause__, SendosoError)
-
-
-def _arguments(error: ValidationError) -> str:
-    """A validation error as sentences: argument, then what is wrong with it."""
-    problems = []
-    for problem in error.errors(include_url=False, include_input=False):
-        where = ".".join(str(part) for part in problem["loc"])
-        what = _WORDS.get(problem["type"]) or _PYDANTIC.sub(
-            "must ", problem["msg"].removeprefix("Value error, ")
-        ).rstrip(".")
-        problems.append(f"{clean(where, longest=80)}: {clean(what, longest=300)}")
-    return f"Invalid arguments. {'; '.join(dict.fromkeys(problems))}."
-
-
-def _defect(services: Services, name: str, spec: ToolSpec | None) -> str:
-    text = f"Something went wrong inside this server while it ran {name}; its log has the details."
-    if spec is not None and not spec.read_only:
-        look = services.with_tool("list_sends", "look with list_sends") or "ask a person to look at Sendoso"
-        text += f" It is not known how far it came: {look} before trying again."
-    return text
