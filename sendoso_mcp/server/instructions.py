@@ -19,7 +19,11 @@ def instructions(tools: Collection[str], *, sandbox: bool) -> str:
     if "preview_send" in on:
         steps.append("Check price, verdict and budget with preview_send.")
     if "create_send" in on:
-        look = "look with list_sends and " if "list_sends" in on else ""
+        look = ""
+        if "get_send" in on:
+            look = "look with get_send and the answer's question, and "
+        elif "list_sends" in on:
+            look = "look with list_sends and "
         steps.append(
             "Send with create_send, once per gift and with an idempotency_key of your own. The server "
             "itself asks the person; you cannot answer for them, and nothing is ordered without their yes. "

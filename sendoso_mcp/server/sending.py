@@ -231,16 +231,18 @@ def put(question: Question, notes: Iterable[str], *, sandbox: bool) -> str:
     return "\n".join(lines)
 
 
-def not_known(services: Services, state: State) -> str:
-    """What to say of an order that was given and whose outcome is not known."""
-    look = services.with_tool("list_sends", "Look for it with list_sends, and tell the person.")
+def not_known(services: Services, state: State, intent: str) -> str:
+    """What to say of an order that was given and whose outcome is not known; `intent` is its number."""
     text = (
         "The order was given to Sendoso and no clear answer came back, so the gift may or may not be on "
-        f"its way. Do not send it again. {look or 'Tell the person.'}"
+        "its way. Do not send it again, and tell the person."
     )
     if state is State.NEEDS_REVIEW:
-        text += " It could not be found for certain: a person settles it with `sendoso-mcp review`."
-    return text
+        text += f" It could not be found for certain: a person settles it with `sendoso-mcp review {intent}`."
+        then = f"get_send {intent} tells what they decided."
+    else:
+        then = f"In a minute look with get_send {intent}, which searches Sendoso for it."
+    return f"{text} {services.with_tool('get_send', then)}".rstrip()
 
 
 async def still_holds(ctx: Context[Services], plan: Plan, key: str | None) -> Plan | None:

@@ -31,6 +31,7 @@ from sendoso_mcp.models import Order, Send
 from sendoso_mcp.spending.boundary import boundary
 from sendoso_mcp.spending.ledger import (
     NOTHING_ORDERED,
+    UNSETTLED,
     Approval,
     Dispatch,
     Intent,
@@ -62,7 +63,8 @@ class Settlement:
     """How a wish ended: the send if there is one, the error if it is not sent or rejected.
 
     `over` is what it cost beyond what was held for it, in USD, and `passed` names the limits it passed so.
-    `declined_at` is when a person said no, if the wish has no key: that no does not stand for good.
+    `declined_at` is when a person said no, if the wish has no key: that no does not stand for good. `intent`
+    is the wish that ended so.
     """
 
     state: State
@@ -71,6 +73,7 @@ class Settlement:
     over: Decimal = Decimal(0)
     passed: tuple[str, ...] = ()
     declined_at: datetime | None = None
+    intent: str = field(default="", compare=False)
 
     @property
     def proves_nothing_ordered(self) -> bool:
@@ -149,6 +152,13 @@ class Dispatcher:
             intent = await in_thread(self._ledger.known, intent.id)
         return self._told(await self._look(intent))
 
+    async def looked_for(self, intent: Intent) -> Intent:
+        """An intent as it is after a look at Sendoso, if what came of its order is not known."""
+        if intent.state not in UNSETTLED:
+            return intent
+        await self.settlement(intent)
+        return await in_thread(self._ledger.known, intent.id)
+
     async def cancel(self, send_id: str, actor: str) -> None:
         """Cancels a send: exactly one request, which goes on even if the caller is cancelled.
 
@@ -223,7 +233,7 @@ class Dispatcher:
         except LedgerUnavailable:
             log.exception("what came of intent %s is not written down yet: %s", intent.id, outcome.state)
             self._tasks.start_soon(self._write_later, token, outcome)
-            return Settlement(outcome.state, outcome.send, error)
+            return Settlement(outcome.state, outcome.send, error, intent=intent.id)
         log.info("dispatch of %s: %s %s", intent.id, intent.state, outcome.send.id if outcome.send else "")
         if outcome.send and intent.attempt and intent.attempt.send_id not in (None, outcome.send.id):
             # Another process took this one for dead and claimed a look-alike; both gifts are on their way.
@@ -285,8 +295,8 @@ class Dispatcher:
         attempt = intent.attempt
         if attempt is None or attempt.send_id is None:
             no = intent.changed_at if intent.state is State.DECLINED and intent.key is None else None
-            return Settlement(intent.state, error=error, declined_at=no)
+            return Settlement(intent.state, error=error, declined_at=no, intent=intent.id)
         status = "cancelled" if intent.state is State.CANCELLED else attempt.send_status
         send = Send(id=attempt.send_id, status=status, cost=attempt.cost)
         over = max(Decimal(0), (attempt.cost or Decimal(0)) - attempt.held)
-        return Settlement(intent.state, send, error, over, attempt.over_limits)
+        return Settlement(intent.state, send, error, over, attempt.over_limits, intent=intent.id)

@@ -205,9 +205,11 @@ class Guard:
         return None if intent.state in OPEN else await self._dispatcher.settlement(intent)
 
     async def standing(self, question: str) -> Intent | None:
-        """A wish of this principal's by its number, whatever became of it."""
+        """A wish of this principal's by its number, after a look for an order whose answer was lost."""
         intent = await in_thread(self._ledger.intent, question)
-        return intent if intent is not None and intent.principal == self.principal else None
+        if intent is None or intent.principal != self.principal:
+            return None
+        return await self._dispatcher.looked_for(intent)
 
     async def waiting(self) -> list[Intent]:
         """The wishes of this principal's that wait for a person, or for the call that uses their yes."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,6 +14,8 @@ from support import EGIFT, ERAS, NO, SARAH, Person, chat, order, sends
 
 from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
 from sendoso_mcp.server import arguments
+from sendoso_mcp.settings import Settings
+from sendoso_mcp.spending.ledger import Ledger, Outcome, State
 from sendoso_mcp.spending.policy import Policy
 
 pytestmark = pytest.mark.anyio
@@ -161,6 +165,55 @@ async def test_a_lost_answer_is_looked_for_at_once_and_never_repeated(
     used = {limit["name"]: limit["used"] for limit in budget["policy"]["limits"]}
     assert used["per_day"] == (28.0 if acts else 25.0)
     assert sends(sandbox) == before + acts
+
+
+@ERAS
+async def test_an_order_whose_answer_was_lost_is_found_by_the_number_of_the_answer(
+    sandbox: Sandbox, mode: str
+) -> None:
+    """Nobody gave a key, and Sendoso could not be looked at when the answer was lost."""
+    before = sends(sandbox)
+    sandbox.faults.append(Fault("POST", "/sends", status=500, acts=True))
+    sandbox.faults.extend(Fault("GET", "/sends", status=401) for _ in range(2))
+    async with chat(sandbox, mode=mode, person=Person()) as connected:
+        done = await connected.call("create_send", **order())
+        number = done["question"]
+        assert done["outcome"] == "unknown"
+        assert f"get_send {number}" in done["reasons"][0]["text"]
+        seen = await connected.call("get_send", send_id=number)
+        assert (seen["status"], seen["gift"]) == ("unknown", "Coffeehouse eGift Card $25")
+        assert f"get_send {number}" in seen["hint"]
+        found = await connected.call("get_send", send_id=number)
+        cancelled = await connected.call("cancel_send", send_id=number)
+    assert (found["status"], found["cost"]) == ("pending", 28.0)
+    assert cancelled["outcome"] == "cancelled"
+    assert sends(sandbox) == before + 1
+
+
+async def test_an_order_that_is_not_at_sendoso_stays_unknown_however_often_it_is_looked_for(
+    sandbox: Sandbox,
+) -> None:
+    before = sends(sandbox)
+    sandbox.faults.append(Fault("POST", "/sends", status=500))
+    async with chat(sandbox, person=Person()) as connected:
+        number = (await connected.call("create_send", **order()))["question"]
+        seen = [await connected.call("get_send", send_id=number) for _ in range(2)]
+    assert [answer["status"] for answer in seen] == ["unknown", "unknown"]
+    assert sends(sandbox) == before
+
+
+async def test_an_order_that_a_person_must_review_says_so_by_its_number(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    sandbox.faults.append(Fault("POST", "/sends", status=500))
+    async with chat(sandbox, person=Person(), ledger_url=url) as connected:
+        number = (await connected.call("create_send", **order()))["question"]
+        with closing(Ledger(url, account=Settings().account)) as ledger:
+            ledger.settle(number, Outcome(State.NEEDS_REVIEW, "recovery", reason="not_found_at_sendoso"))
+        seen = await connected.call("get_send", send_id=number)
+    assert seen["status"] == "needs_review"
+    assert f"`sendoso-mcp review {number}`" in seen["hint"]
 
 
 @pytest.mark.parametrize(

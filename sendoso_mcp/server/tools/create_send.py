@@ -44,9 +44,9 @@ NOTHING_ORDERED = "No gift was ordered by this call; nothing was charged for it.
 
 
 class SendOutcome(Answer):
-    """What came of it. Only `sent` has a send; `unknown` must not be repeated.
+    """What came of it. Only `sent` has a send; `unknown` must not be repeated: look with get_send `question`.
 
-    `question` is what a person decides outside the chat, at `url` if there is one, `until` it expires.
+    Else `question` is what a person decides outside the chat, at `url` if there is one, `until` it expires.
     """
 
     outcome: Literal["sent", "approval_required", "declined", "denied", "unknown"]
@@ -258,9 +258,11 @@ def _settled(services: Services, settlement: Settlement) -> SendOutcome:
         # Another call closed it, or gave the order and was refused: that one was told the reason.
         raise BadArgument("That question is no longer open. Call create_send again to ask anew.")
     # Unknown, and whatever else proves nothing.
+    text = not_known(services, settlement.state, settlement.intent)
     return SendOutcome(
         outcome="unknown",
-        reasons=[Reason(code="outcome_unknown", text=not_known(services, settlement.state))],
+        reasons=[Reason(code="outcome_unknown", text=text)],
+        question=settlement.intent or None,
     )
 
 

@@ -74,7 +74,7 @@ async def _of_wish(services: Services, wish: Intent) -> SendAnswer:
         again = services.with_tool("create_send", "call create_send again with the same arguments.")
         hint = f"A person approved it: {again or 'this server is not the one that sends it.'}"
     elif wish.state in UNSETTLED:
-        hint = not_known(services, wish.state)
+        hint = not_known(services, wish.state, wish.id)
     return SendAnswer(
         status=str(wish.state),
         to=order.recipient.name,
