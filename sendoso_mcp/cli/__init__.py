@@ -114,6 +114,11 @@ def _add_audit(audit: argparse.ArgumentParser) -> None:
         action="store_true",
         help="recompute the chain of hashes over the whole ledger; exit status 1 at the first broken row",
     )
+    audit.add_argument(
+        "--deeds",
+        action="store_true",
+        help="instead of gifts: PINs that were set, envelopes, cancellations, recipients that were made",
+    )
     rows = audit.add_argument_group("which rows")
     rows.add_argument("--since", type=_date, metavar="DATE", help="from this UTC day on, such as 2026-11-25")
     rows.add_argument("--until", type=_date, metavar="DATE", help="up to this UTC day, which is included")
@@ -246,7 +251,13 @@ def _audit(arguments: argparse.Namespace) -> int:
         outcomes=frozenset(word.strip().lower() for word in arguments.outcome.split(",") if word.strip()),
         intent=arguments.intent.strip(),
     )
-    options = Options(selection, as_json=arguments.json, verify=arguments.verify, register=arguments.register)
+    options = Options(
+        selection,
+        as_json=arguments.json,
+        verify=arguments.verify,
+        register=arguments.register,
+        deeds=arguments.deeds,
+    )
     return audit(_settings(quiet=True), options)
 
 

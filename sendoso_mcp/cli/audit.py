@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sendoso_mcp.cli import register
+from sendoso_mcp.cli.deeds import HEADS, cells_of, deeds_of
 from sendoso_mcp.cli.output import cell, readers
 from sendoso_mcp.cli.trail import Selection, day_of, latest_of, rows_of
 from sendoso_mcp.errors import BadArgument, LedgerUnavailable, SettingsError
@@ -15,16 +16,23 @@ from sendoso_mcp.settings import Settings
 from sendoso_mcp.spending.ledger import Break, Ledger
 
 _EMPTY = "The ledger is empty: no gift was ever asked for through it."
+_NO_DEEDS = "No deeds: no PIN was set, no envelope opened, no cancellation asked for, no recipient made."
+_LONGEST = 500
+"""Characters: an envelope may name many people; --json has them all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is wanted of the trail; `register` is a file, or `-` for standard output."""
+    """What is wanted of the trail; `register` is a file, or `-` for standard output.
+
+    With `deeds` it is not the trail that is shown, but what people did besides.
+    """
 
     selection: Selection = field(default_factory=Selection)
     as_json: bool = False
     verify: bool = False
     register: str | None = None
+    deeds: bool = False
 
 
 def audit(settings: Settings, options: Options) -> int:
@@ -36,8 +44,13 @@ def audit(settings: Settings, options: Options) -> int:
         LedgerUnavailable: the ledger cannot be read.
     """
     options.selection.check()
-    if options.verify and (options.selection or options.register is not None):
-        raise BadArgument("--verify looks at the whole ledger: leave out --register, and what selects rows.")
+    if options.verify and (options.selection or options.deeds or options.register is not None):
+        raise BadArgument(
+            "--verify looks at the whole ledger: leave out --register, --deeds, and what selects rows."
+        )
+    by_intent = replace(options.selection, since=None, until=None)
+    if options.deeds and (by_intent or options.register is not None):
+        raise BadArgument("--deeds are about no intent: only --since, --until and --json go with it.")
     ledger = open_to_read(settings)
     status = 1
     with readers(), closing(ledger):
@@ -45,6 +58,8 @@ def audit(settings: Settings, options: Options) -> int:
             status = _verify(ledger, as_json=options.as_json)
         elif options.register is not None:
             status = _register(ledger, options.selection, options.register)
+        elif options.deeds:
+            status = _show_deeds(ledger, options.selection, as_json=options.as_json)
         else:
             status = _show(ledger, options.selection, as_json=options.as_json)
     return status
@@ -131,4 +146,23 @@ def _show(ledger: Ledger, selection: Selection, *, as_json: bool) -> int:
         print(table_of(found))
         of = f" of {len(rows)}" if len(found) < len(rows) else ""
         print(f"\n{len(found)}{of} rows; the ledger of {cell(ledger.account)}")
+    return 0
+
+
+def _show_deeds(ledger: Ledger, selection: Selection, *, as_json: bool) -> int:
+    deeds = deeds_of(ledger)
+    found = [deed for deed in deeds if selection.has_day(day_of(deed["at"]))]
+    if not found:
+        text = "No deed is of these days." if deeds else _NO_DEEDS
+        print(text, file=sys.stderr if as_json else sys.stdout)
+    elif as_json:
+        for deed in found:
+            print(json.dumps(deed))
+    else:
+        from sendoso_mcp.cli.table import drawn  # noqa: PLC0415 - rich, for people only
+
+        rows = ([cell(text, longest=_LONGEST) for text in cells_of(deed)] for deed in found)
+        print(drawn(HEADS, rows))
+        of = f" of {len(deeds)}" if len(found) < len(deeds) else ""
+        print(f"\n{len(found)}{of} deeds; the ledger of {cell(ledger.account)}")
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -18,14 +18,18 @@ _WIDEST = 1000
 
 def table_of(rows: Iterable[Data]) -> str:
     """A line of plain text for each transition, under a line of heads."""
+    heads = ("UTC", "Intent", "From -> to", "Who", "Recipient", "Gift", "USD", "Why")
+    return drawn(heads, (_cells(row) for row in rows), to_the_right=("USD",))
+
+
+def drawn(heads: Sequence[str], rows: Iterable[Iterable[str]], *, to_the_right: Collection[str] = ()) -> str:
+    """Rows of plain text, already cleaned, under a line of heads."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in ("UTC", "Intent", "From -> to", "Who", "Recipient", "Gift"):
-        table.add_column(head, no_wrap=True)
-    table.add_column("USD", justify="right", no_wrap=True)
-    table.add_column("Why", no_wrap=True)
+    for head in heads:
+        table.add_column(head, justify="right" if head in to_the_right else "left", no_wrap=True)
     for row in rows:
         # As `Text`, which has no markup.
-        table.add_row(*(Text(text) for text in _cells(row)))
+        table.add_row(*(Text(text) for text in row))
     page = io.StringIO()
     Console(file=page, width=_WIDEST, color_system=None).print(table)
     return "\n".join(line.rstrip() for line in page.getvalue().splitlines())

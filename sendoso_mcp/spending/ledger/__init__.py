@@ -5,6 +5,7 @@ from sendoso_mcp.spending.ledger.audit import Break, Entry
 from sendoso_mcp.spending.ledger.book import Wish
 from sendoso_mcp.spending.ledger.cancelling import Cancellation, Facts, Stage
 from sendoso_mcp.spending.ledger.decisions import Decisions
+from sendoso_mcp.spending.ledger.deeds import ENVELOPE_OPENED, ENVELOPE_REVOKED, RECIPIENT_MADE, Deed
 from sendoso_mcp.spending.ledger.granting import Door, Granted, Opened
 from sendoso_mcp.spending.ledger.ledger import Ledger
 from sendoso_mcp.spending.ledger.ordering import (
@@ -25,15 +26,19 @@ __all__ = [
     "CHAT_FORM",
     "DECLINED_FOR",
     "ENVELOPE",
+    "ENVELOPE_OPENED",
+    "ENVELOPE_REVOKED",
     "NOTHING_ORDERED",
     "OPEN",
     "ORDERED",
+    "RECIPIENT_MADE",
     "UNSETTLED",
     "Approval",
     "Attempt",
     "Break",
     "Cancellation",
     "Decisions",
+    "Deed",
     "Dispatch",
     "Door",
     "Entry",

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from sendoso_mcp.errors import LedgerUnavailable
 from sendoso_mcp.spending.envelope import Envelope
 from sendoso_mcp.spending.ledger import cancelling, granting
 from sendoso_mcp.spending.ledger.book import Book
 from sendoso_mcp.spending.ledger.cancelling import Cancellation, Facts, Stage
+from sendoso_mcp.spending.ledger.deeds import ANSWER_IGNORED, CANCELLATION, Deed, all_deeds
 from sendoso_mcp.spending.ledger.granting import Door, Granted, Opened, Try
 from sendoso_mcp.spending.ledger.ledger import Ledger
 from sendoso_mcp.spending.ledger.records import Intent, load_one, to_text
@@ -39,6 +41,27 @@ class Decisions:
             return load_one(book.session, question_id) or cancelling.cancellation(book, question_id)
 
         return self._ledger.read(look)
+
+    def deeds(self) -> list[tuple[Deed, Cancellation | None]]:
+        """What people did that is about no intent, oldest first, each with the cancellation that it is about.
+
+        Raises:
+            LedgerUnavailable: a row cannot be read.
+        """
+
+        def look(book: Book) -> list[tuple[Deed, Cancellation | None]]:
+            try:
+                return [(deed, self._cancellation_of(book, deed)) for deed in all_deeds(book.session)]
+            except (ValueError, TypeError, LookupError) as error:
+                # Somebody wrote a row that none of ours could be; where, `verify` says with certainty.
+                raise LedgerUnavailable("a deed in it cannot be read") from error
+
+        return self._ledger.read(look)
+
+    @staticmethod
+    def _cancellation_of(book: Book, deed: Deed) -> Cancellation | None:
+        is_about_one = deed.what == ANSWER_IGNORED or deed.what.startswith(CANCELLATION)
+        return cancelling.cancellation(book, deed.subject) if is_about_one else None
 
     def open_cancellations(self) -> list[Cancellation]:
         """See `cancelling.open_cancellations`."""

@@ -30,7 +30,10 @@ _ROW = "seq, at, actor, what, subject, document, ends_at, previous, hash"
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One of them; `subject` is what it was done to, `document` what was decided, as JSON or a hash."""
+    """One of them; `subject` is what it was done to, `document` what was decided, as JSON or a hash.
+
+    `previous` and `hash` are those of the row.
+    """
 
     seq: int
     at: datetime
@@ -38,6 +41,8 @@ class Deed:
     what: str
     subject: str
     document: str
+    previous: str
+    hash: str
 
 
 def record(
@@ -77,8 +82,8 @@ def was_done(session: Session, what: str, subject: str) -> bool:
 
 def all_deeds(session: Session) -> Iterator[Deed]:
     """Every deed, oldest first."""
-    for seq, at, actor, what, subject, document, *_ in _rows(session):
-        yield Deed(seq, to_time(at), actor, what, subject, document)
+    for seq, at, actor, what, subject, document, _, previous, digest in _rows(session):
+        yield Deed(seq, to_time(at), actor, what, subject, document, previous, digest)
 
 
 def in_force(session: Session, what: str, undone_by: str, now: datetime) -> list[str]:
