@@ -50,9 +50,12 @@ def add_resources(server: MCPServer[Services], services: Services) -> None:
 
         async def source() -> dict[str, Any]:
             rules = services.guard.policy
+            told = rules.model_dump(mode="python")
+            # Who wants no gift is nobody's business in a chat; of one person preview_send tells it.
+            told["recipients"]["do_not_gift"] = len(rules.recipients.do_not_gift)
             return {
                 "version": rules.version,
-                "rules": plain(rules.model_dump(mode="python")),
+                "rules": plain(told),
                 "now": (await read_budget(services)).policy.model_dump()["limits"],
             }
 

@@ -94,6 +94,18 @@ async def test_trouble_at_sendoso_is_told_in_our_words() -> None:
             await connected.client.read_resource("sendoso://budget")
 
 
+async def test_the_policy_names_domains_and_nobody_who_wants_no_gift() -> None:
+    lists = {
+        "do_not_gift": ["ann@customer.example", "bob@other.example"],
+        "deny_domains": ["rival.example"],
+        "allow_domains": ["*.example"],
+    }
+    async with chat(create_sandbox(), policy=quick_policy(recipients=lists)) as connected:
+        recipients = (await read(connected, "sendoso://policy"))["rules"]["recipients"]
+    assert recipients["do_not_gift"] == 2
+    assert (recipients["deny_domains"], recipients["allow_domains"]) == (["rival.example"], ["*.example"])
+
+
 @ERAS
 async def test_prompts_take_their_arguments(mode: str) -> None:
     async with chat(create_sandbox(), mode=mode) as connected:
