@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from sendoso_mcp.errors import LedgerUnavailable
+from sendoso_mcp.errors import LedgerUnavailable, SettingsError
+from sendoso_mcp.hygiene import quoted
+from sendoso_mcp.models import TeamBudget
 from sendoso_mcp.spending.envelope import Envelope
 from sendoso_mcp.spending.ledger import deeds
 from sendoso_mcp.spending.ledger.database import Session
@@ -14,6 +17,7 @@ from sendoso_mcp.spending.ledger.states import ORDERED
 from sendoso_mcp.spending.limits import (
     DUPLICATE_WITHIN,
     SEND,
+    SENDS,
     YEAR,
     Bucket,
     Earlier,
@@ -24,6 +28,9 @@ from sendoso_mcp.spending.limits import (
 from sendoso_mcp.spending.policy import Policy
 from sendoso_mcp.spending.quote import Quote
 
+_FIRST = f"SELECT intent_id FROM holds WHERE bucket = '{SENDS}' AND kind <> 'released' ORDER BY at LIMIT 1"  # noqa: S608 - a literal
+_QUOTE_OF_THE_FIRST = f"(SELECT quote FROM intents WHERE id = ({_FIRST}))"  # noqa: S608 - a literal
+"""That of the first order that was not refused. Every order stands in this bucket, by time."""
 _ORDERED = ", ".join(f"'{state}'" for state in sorted(ORDERED))
 
 
@@ -42,6 +49,11 @@ def envelopes(session: Session, now: datetime) -> list[Envelope]:
 
 def used(session: Session, buckets: Iterable[Bucket]) -> dict[str, int]:
     """What stands in each bucket, by its key: posted and held, in cents or sends."""
+    return _used(session, buckets)[0]
+
+
+def _used(session: Session, buckets: Iterable[Bucket], also: str = "") -> tuple[dict[str, int], str | None]:
+    """What stands in each bucket, and a text that is asked for on the same way to the database."""
     found: dict[str, int] = {}
     sums: dict[str, str] = {}
     parameters: list[object] = []
@@ -66,19 +78,26 @@ def used(session: Session, buckets: Iterable[Bucket]) -> dict[str, int]:
         elif bucket != SEND:
             sums[bucket.key] = "coalesce((SELECT total FROM buckets WHERE key = ?), 0)"
             parameters.append(bucket.key)
-    if sums:
-        (row,) = session.rows(f"SELECT {', '.join(sums.values())}", *parameters)
-        found |= {key: int(value) for key, value in zip(sums, row, strict=True)}
-    return found
+    if not sums and not also:
+        return found, None
+    (row,) = session.rows(f"SELECT {', '.join([*sums.values(), also or 'NULL'])}", *parameters)
+    found |= {key: int(value) for key, value in zip(sums, row[:-1], strict=True)}
+    return found, row[-1]
 
 
 def usage(session: Session, quote: Quote, policy: Policy, buckets: Iterable[Bucket], now: datetime) -> Usage:
-    """What a verdict has to know of the ledger."""
+    """What a verdict has to know of the ledger.
+
+    Raises:
+        SettingsError: it holds the sends of another team.
+    """
     recipient = quote.order.recipient
     made = deeds.was_done(session, deeds.RECIPIENT_MADE, person_key(recipient))
     # Of those whom the assistant added, nobody would see the name and address.
     opened = [] if made else [one for one in envelopes(session, now) if one.admits(quote, policy, now)]
-    known = used(session, [*buckets, *(envelope_hold(envelope).bucket for envelope in opened)])
+    wanted = [*buckets, *(envelope_hold(envelope).bucket for envelope in opened)]
+    known, first = _used(session, wanted, also=_QUOTE_OF_THE_FIRST)
+    _refuse_another_team(first, quote.budget)
     left = [one for one in opened if known[envelope_hold(one).bucket.key] < one.sends]
     found = load(
         session,
@@ -103,4 +122,25 @@ def usage(session: Session, quote: Quote, policy: Policy, buckets: Iterable[Buck
             for intent in found
             if intent.attempt is not None
         ),
+    )
+
+
+def _refuse_another_team(first: str | None, budget: TeamBudget) -> None:
+    """Two teams on one ledger would use up each other's limits, and look for each other's lost orders.
+
+    They are told apart by their ids alone, as a name may be changed; where one has none, by nothing.
+    """
+    if first is None or budget.team_id is None:
+        return
+    try:
+        owner = TeamBudget.model_validate(json.loads(first)["budget"])
+    except (ValueError, TypeError, LookupError) as error:
+        raise LedgerUnavailable("one of its rows cannot be read") from error
+    if owner.team_id is None or owner.team_id == budget.team_id:
+        return
+    named = quoted(owner.team_name or owner.team_id)
+    raise SettingsError(
+        f"The ledger holds the sends of the team {named}, and SENDOSO_API_KEY is of another one, "
+        f"{quoted(budget.team_name or budget.team_id)}. A person must give each team its own "
+        "SENDOSO_LEDGER_URL and restart the server."
     )
