@@ -7,6 +7,7 @@ variable can give: a model that can run commands in some other tool has neither.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -83,7 +84,9 @@ class _Desk:
 
     def look(self, request: Request) -> int:
         """Lists or shows."""
-        return self._show(request.id) if request.action == "show" else self._list(as_json=request.as_json)
+        if request.action == "show":
+            return self._show(request.id, as_json=request.as_json)
+        return self._list(as_json=request.as_json)
 
     def decide(self, request: Request) -> int:
         """Does what changes something."""
@@ -120,19 +123,25 @@ class _Desk:
             print("\n" + approving.HOW)
         return 0
 
-    def _show(self, id_: str) -> int:
+    def _show(self, id_: str, *, as_json: bool) -> int:
         question = self._question(id_)
         if question is not None:
             now = self._ledger.now()
+            if as_json:
+                print(json.dumps(approving.question_data(question)))
+                return 0
             print(approving.in_full(question, now))
             if not approving.is_open(question, now) or question.stand is Stand.APPROVED:
                 print(approving.became(question, now))
             return 0
         envelope = self._envelope(id_)
         if envelope is not None:
-            print(envelopes.envelope(envelope))
+            print(json.dumps(envelopes.envelope_data(envelope)) if as_json else envelopes.envelope(envelope))
             return 0
-        print(f"The ledger has no question and no open envelope {cell(id_)}.")
+        print(
+            f"The ledger has no question and no open envelope {cell(id_)}.",
+            file=sys.stderr if as_json else sys.stdout,
+        )
         return 1
 
     def _approve(self, id_: str) -> int:

@@ -40,7 +40,7 @@ def add_approvals(parser: argparse.ArgumentParser, day: Callable[[str], date]) -
         "Lists what waits for a person's yes. What decides something needs a terminal, and a yes needs the "
         "approver's PIN. Exit status: 0 listed or done, 1 nothing was decided, 2 not usable as asked."
     )
-    parser.add_argument("--json", action="store_true", help="with the list: one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="with list and show: one JSON object a line")
     parser.set_defaults(action="list", id="")
     actions = parser.add_subparsers(metavar="action")
 
@@ -52,8 +52,10 @@ def add_approvals(parser: argparse.ArgumentParser, day: Callable[[str], date]) -
     listed = action("list", "list the open questions and envelopes (the default)")
     # Its own default would undo a --json that stands before `list`.
     listed.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one object a line")
+    shown = action("show", "show everything about a question or an open envelope")
+    shown.add_argument("id", metavar="ID", help="as the list shows it")
+    shown.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as one JSON object")
     for name, help_ in (
-        ("show", "show everything about a question or an open envelope"),
         ("approve", "show a question and say yes to it, with the approver's PIN"),
         ("reject", "say no to a question, or take back a yes that was not used yet"),
         ("revoke", "take back a yes that was not used yet, or close an envelope"),

@@ -78,6 +78,7 @@ def question_data(question: Question) -> dict[str, Any]:
         "id": question.id,
         "asks": "send" if question.price is not None else "cancel",
         "stand": str(question.stand),
+        "ended_as": clean_data(question.ended_as) if question.ended_as else None,
         "price": None if question.price is None else float(question.price),
         "facts": clean_data(dict(question.lines)),
         "why": clean_data(list(question.why)),

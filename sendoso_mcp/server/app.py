@@ -182,6 +182,10 @@ class _GiftServer(MCPServer[Services]):
         Raises:
             MCPError: invalid params, for an unknown prompt or a missing argument.
         """
+        wanted = next((prompt.arguments for prompt in await self.list_prompts() if prompt.name == name), None)
+        given = arguments or {}
+        if missing := [each.name for each in wanted or () if each.required and each.name not in given]:
+            raise MCPError(INVALID_PARAMS, f"The prompt {name} needs: {', '.join(missing)}.")
         try:
             return await super().get_prompt(name, arguments, context)
         except ValueError as error:

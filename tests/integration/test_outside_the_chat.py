@@ -207,6 +207,17 @@ async def test_a_yes_buys_one_gift_however_many_call_for_it(sandbox: Sandbox, mo
     assert set(outcomes) <= {"sent", "approval_required"}
 
 
+async def test_of_much_that_waits_it_is_told_how_much_is_not_shown(sandbox: Sandbox) -> None:
+    async with chat(sandbox, mode="legacy", person=NOBODY, page=page) as connected:
+        for number in range(20):
+            await connected.call("create_send", **order(message=f"Thanks {number}"))
+        assert "waiting_total" not in await connected.call("list_sends", limit=1)
+        last = await connected.call("create_send", **order(message="Thanks again"))
+        listed = await connected.call("list_sends", limit=1)
+    assert (len(listed["waiting"]), listed["waiting_total"]) == (20, 21)
+    assert listed["waiting"][0]["question"] == last["question"]
+
+
 @ERAS
 async def test_waiting_is_visible_and_can_be_withdrawn(sandbox: Sandbox, mode: str) -> None:
     before = sends(sandbox)

@@ -43,6 +43,13 @@ async def test_a_gift_that_policy_asks_nobody_about_is_sent_without_a_question(
     assert sends(sandbox) == before + 1
 
 
+async def test_the_budget_tells_which_gifts_need_a_yes_and_where(sandbox: Sandbox) -> None:
+    rules = policy(approval={"ask_above": 25, "outside_chat_above": 80.5})
+    async with chat(sandbox, policy=rules) as connected:
+        allowed = (await connected.call("get_budget"))["policy"]
+    assert (allowed["ask_above"], allowed["outside_chat_above"]) == (25.0, 80.5)
+
+
 @ERAS
 async def test_a_second_gift_without_a_key_is_asked_about_all_the_same(sandbox: Sandbox, mode: str) -> None:
     before, person = sends(sandbox), Person()

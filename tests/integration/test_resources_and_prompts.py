@@ -136,6 +136,17 @@ async def test_a_prompt_that_cannot_be_rendered_says_why(mode: str, name: str, w
         assert caught.value.error.code == INVALID_PARAMS
 
 
+async def test_what_a_prompt_needs_is_named_in_order_and_not_as_python() -> None:
+    async with chat(create_sandbox()) as connected:
+        with pytest.raises(MCPError) as caught:
+            await connected.client.get_prompt("plan_campaign", {})
+        prompts = (await connected.client.list_prompts()).prompts
+    (prompt,) = (prompt for prompt in prompts if prompt.name == "plan_campaign")
+    required = [each.name for each in prompt.arguments or [] if each.required]
+    assert len(required) > 1
+    assert caught.value.error.message == f"The prompt plan_campaign needs: {', '.join(required)}."
+
+
 RECIPIENT = PromptReference(type="ref/prompt", name="draft_gift")
 GIFT = ResourceTemplateReference(type="ref/resource", uri="sendoso://inventory/{item_id}")
 PERSON = ResourceTemplateReference(type="ref/resource", uri="sendoso://recipients/{recipient_id}")

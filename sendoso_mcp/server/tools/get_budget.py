@@ -13,12 +13,13 @@ from sendoso_mcp.server.tools.spec import ToolSpec
 
 
 class Allowed(BaseModel):
-    """What policy still allows. A send over `ask_above` needs a person's yes."""
+    """What is allowed. Over `ask_above` a send needs a yes, over `outside_chat_above` outside the chat."""
 
     limits: list[LimitAnswer]
     per_send: float | None = None
     per_recipient_per_year: float | None = None
     ask_above: float
+    outside_chat_above: float
 
 
 class BudgetAnswer(Answer):
@@ -54,6 +55,7 @@ async def read_budget(services: Services) -> BudgetAnswer:
             per_send=usd_number(rules.limits.per_send),
             per_recipient_per_year=usd_number(rules.limits.per_recipient_per_year),
             ask_above=float(rules.approval.ask_above),
+            outside_chat_above=float(rules.approval.outside_chat_above),
         ),
     )
 

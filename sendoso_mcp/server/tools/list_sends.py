@@ -43,9 +43,10 @@ class WaitingRow(BaseModel):
 
 
 class Sends(Answer):
-    """One page of sends, and before the first one what waits for a person."""
+    """One page of sends, and before the first what waits for a person: the newest, of `waiting_total`."""
 
     waiting: list[WaitingRow] | None = None
+    waiting_total: int | None = None
     sends: list[SendRow]
     total: int | None = None
     next_page: int | None = None
@@ -71,6 +72,7 @@ async def list_sends(
     waiting = await services.guard.waiting() if every else []
     return Sends(
         waiting=[WaitingRow.of(wish) for wish in waiting[: -_MOST_WAITING - 1 : -1]] or None,
+        waiting_total=len(waiting) if len(waiting) > _MOST_WAITING else None,
         sends=[SendRow.of(send) for send in found.items],
         total=found.total,
         next_page=page + 1 if found.has_next else None,

@@ -183,6 +183,22 @@ def test_a_question_is_shown_with_its_facts_its_reason_and_what_became_of_it(fil
     assert f"Envelope {envelope.id}: 0 of 20 used" in file_desk.run("show", envelope.id)[1]
 
 
+@pytest.mark.parametrize("words", [("--json", "show"), ("show", "--json")])
+def test_what_is_shown_can_be_had_as_json(file_desk: Desk, words: tuple[str, str]) -> None:
+    question, envelope = file_desk.books.asked(), file_desk.envelope()
+    listed = {one["id"]: one for one in map(json.loads, file_desk.run("--json")[1].splitlines())}
+    for id_ in (question.id, envelope.id):
+        status, out, _ = file_desk.run(*words, id_)
+        assert (status, json.loads(out)) == (0, listed[id_])
+    assert listed[question.id]["ended_as"] is None
+    file_desk.decisions.reject(question.id, question.seal, "test")
+    closed = json.loads(file_desk.run(*words, question.id)[1])
+    assert (closed["stand"], closed["ended_as"]) == ("closed", "refused")
+    status, out, err = file_desk.run(*words, "abc")
+    assert (status, out) == (1, "")
+    assert "no question and no open envelope" in err
+
+
 @pytest.mark.parametrize("id_", ["abc", "\x1b[31mabc", "\udcff"])
 def test_what_the_ledger_does_not_have_is_said(file_desk: Desk, id_: str) -> None:
     file_desk.set_pin()

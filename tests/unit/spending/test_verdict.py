@@ -302,6 +302,12 @@ def test_the_number_of_sends_in_an_hour_is_kept() -> None:
     assert (found.limit, found.value, found.headroom) == (3, 4, 0)
 
 
+def test_where_no_send_is_allowed_nobody_is_told_to_wait() -> None:
+    found = reason(judged(by=policy(limits={"sends_per_hour": 0})), "over_sends_per_hour")
+    assert "no sends at all" in found.text
+    assert "wait" not in found.text
+
+
 @pytest.mark.parametrize(("code", "sections", "used"), LIMITS)
 def test_a_free_gift_fits_into_a_limit_that_is_used_up(
     code: str, sections: dict[str, Any], used: dict[str, int]
