@@ -25,12 +25,12 @@ from sendoso_mcp.api import Sendoso, connect
 from sendoso_mcp.catalog import Catalog
 from sendoso_mcp.models import Order
 from sendoso_mcp.spending import dispatch, guard
-from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.guard import Guard
 from sendoso_mcp.spending.ledger import CHAT_FORM, Approval, Ledger, State, in_thread, looked_up
 from sendoso_mcp.spending.pace import Pace
 from sendoso_mcp.spending.policy import ApiRules, Limits, Policy
 from sendoso_mcp.spending.quote import SendRequest
+from sendoso_mcp.spending.settlement import Settlement
 
 P = ParamSpec("P")
 T = TypeVar("T")

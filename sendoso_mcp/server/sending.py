@@ -31,10 +31,10 @@ from sendoso_mcp.server.arguments import (
 )
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
 from sendoso_mcp.server.states import handed_out_at
-from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.ledger import Intent, State
 from sendoso_mcp.spending.mailboxes import look_alike
 from sendoso_mcp.spending.quote import Quote, SendRequest
+from sendoso_mcp.spending.settlement import Settlement
 from sendoso_mcp.spending.verdict import MUST_APPROVE, Verdict, in_usd
 from sendoso_mcp.tracing import span
 

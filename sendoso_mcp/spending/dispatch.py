@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 
 import anyio
 from anyio.abc import TaskGroup
@@ -27,10 +26,9 @@ from sendoso_mcp.errors import (
     SendosoError,
     SettingsError,
 )
-from sendoso_mcp.models import Order, Send
+from sendoso_mcp.models import Order
 from sendoso_mcp.spending.boundary import boundary
 from sendoso_mcp.spending.ledger import (
-    NOTHING_ORDERED,
     UNSETTLED,
     Approval,
     Dispatch,
@@ -45,6 +43,7 @@ from sendoso_mcp.spending.ledger import (
 )
 from sendoso_mcp.spending.reconcile import new_mark
 from sendoso_mcp.spending.recovery import Recovery
+from sendoso_mcp.spending.settlement import Settlement
 from sendoso_mcp.tracing import span
 
 log = logging.getLogger(__name__)
@@ -56,29 +55,6 @@ _LOOK_AGAIN = 0.25
 """Seconds between looks at an order that another process gives."""
 _WRITE_FOR = 60.0
 """Seconds for which the outcome of an order is kept for a ledger that cannot be written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """How a wish ended: the send if there is one, the error if it is not sent or rejected.
-
-    `over` is what it cost beyond what was held for it, in USD, and `passed` names the limits it passed so.
-    `declined_at` is when a person said no, if the wish has no key: that no does not stand for good. `intent`
-    is the wish that ended so.
-    """
-
-    state: State
-    send: Send | None = None
-    error: SendosoError | None = None
-    over: Decimal = Decimal(0)
-    passed: tuple[str, ...] = ()
-    declined_at: datetime | None = None
-    intent: str = field(default="", compare=False)
-
-    @property
-    def proves_nothing_ordered(self) -> bool:
-        """Whether the same request may be dispatched again."""
-        return self.state in NOTHING_ORDERED
 
 
 @dataclass(slots=True)
@@ -150,7 +126,7 @@ class Dispatcher:
             else:
                 await anyio.sleep(_LOOK_AGAIN)
             intent = await in_thread(self._ledger.known, intent.id)
-        return self._told(await self._look(intent))
+        return Settlement.of(await self._look(intent))
 
     async def looked_for(self, intent: Intent) -> Intent:
         """An intent as it is after a look at Sendoso, if what came of its order is not known."""
@@ -248,7 +224,7 @@ class Dispatcher:
                 "warning", "Sendoso gave no clear answer to the order. It is looked for, and not given again."
             )
             intent = await self._look(intent)
-        return self._told(intent, error)
+        return Settlement.of(intent, error)
 
     async def _place(self, order: Order) -> tuple[Outcome, SendosoError | None]:
         """Gives the order, and says what its answer proves."""
@@ -289,14 +265,3 @@ class Dispatcher:
         except LedgerUnavailable as error:
             log.warning("intent %s is still unknown: %s", intent.id, error)
             return intent
-
-    @staticmethod
-    def _told(intent: Intent, error: SendosoError | None = None) -> Settlement:
-        attempt = intent.attempt
-        if attempt is None or attempt.send_id is None:
-            no = intent.changed_at if intent.state is State.DECLINED and intent.key is None else None
-            return Settlement(intent.state, error=error, declined_at=no, intent=intent.id)
-        status = "cancelled" if intent.state is State.CANCELLED else attempt.send_status
-        send = Send(id=attempt.send_id, status=status, cost=attempt.cost)
-        over = max(Decimal(0), (attempt.cost or Decimal(0)) - attempt.held)
-        return Settlement(intent.state, send, error, over, attempt.over_limits, intent=intent.id)

@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 from sendoso_mcp.api import Sendoso
 from sendoso_mcp.errors import one_error
 from sendoso_mcp.models import InventoryItem, Order, TeamBudget
-from sendoso_mcp.spending.dispatch import Dispatcher, Settlement
+from sendoso_mcp.spending.dispatch import Dispatcher
 from sendoso_mcp.spending.ledger import (
     NOTHING_ORDERED,
     OPEN,
@@ -36,6 +36,7 @@ from sendoso_mcp.spending.limits import SENDS, Hold, Usage, holds_for, standing_
 from sendoso_mcp.spending.mailboxes import normalised_email
 from sendoso_mcp.spending.policy import Policy
 from sendoso_mcp.spending.quote import Quote, SendRequest
+from sendoso_mcp.spending.settlement import Settlement
 from sendoso_mcp.spending.verdict import Effect, Verdict
 from sendoso_mcp.together import Together
 

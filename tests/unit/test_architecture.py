@@ -31,13 +31,16 @@ RULES = {
     "catalog": BASE | {"api", "calls"},
     "spending.ledger": BASE | {"spending"},
     "spending.pace": BASE | {"spending", "spending.ledger"},
+    "spending.settlement": BASE | {"spending.ledger"},
     "spending.recovery": BASE | {"api", "spending", "spending.ledger"},
     "spending.dispatch": BASE
     | {"calls", "tracing"}
-    | {"api", "spending", "spending.ledger", "spending.recovery"},
-    "spending.guard": BASE | {"together"} | {"api", "spending", "spending.ledger", "spending.dispatch"},
+    | {"api", "spending", "spending.ledger", "spending.recovery", "spending.settlement"},
+    "spending.guard": BASE
+    | {"together"}
+    | {"api", "spending", "spending.ledger", "spending.dispatch", "spending.settlement"},
     "server": BASE
-    | {"api", "spending", "spending.ledger", "spending.dispatch", "spending.guard"}
+    | {"api", "spending", "spending.ledger", "spending.settlement", "spending.guard"}
     | {
         "absent",
         "calls",

@@ -34,9 +34,9 @@ from sendoso_mcp.server.sending import (
 )
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
-from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.guard import Guard
 from sendoso_mcp.spending.ledger import CHAT_FORM, DECLINED_FOR, Approval, Refusal, State
+from sendoso_mcp.spending.settlement import Settlement
 from sendoso_mcp.spending.verdict import Effect, Verdict, in_usd
 
 NOTHING_ORDERED = "No gift was ordered by this call; nothing was charged for it."

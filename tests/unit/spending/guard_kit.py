@@ -30,11 +30,11 @@ from sendoso_mcp.models import (
     SendStatus,
     TeamBudget,
 )
-from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.guard import Guard
 from sendoso_mcp.spending.ledger import CHAT_FORM, Approval, Intent, Ledger, Refusal
 from sendoso_mcp.spending.policy import Policy
 from sendoso_mcp.spending.quote import Quote
+from sendoso_mcp.spending.settlement import Settlement
 
 Step = Callable[[], Awaitable[None]]
 

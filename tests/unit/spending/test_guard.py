@@ -26,10 +26,10 @@ from sendoso_mcp.errors import (
     ValidationFailed,
 )
 from sendoso_mcp.models import Send
-from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.ledger import Ledger, State, Wish
 from sendoso_mcp.spending.limits import month_bucket
 from sendoso_mcp.spending.quote import Quote
+from sendoso_mcp.spending.settlement import Settlement
 
 pytestmark = pytest.mark.anyio
 

@@ -19,8 +19,8 @@ from sendoso_mcp.errors import (
     SettingsError,
     Timeout,
 )
-from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.ledger import Ledger, State
+from sendoso_mcp.spending.settlement import Settlement
 
 pytestmark = pytest.mark.anyio
 

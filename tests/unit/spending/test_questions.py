@@ -9,10 +9,10 @@ import pytest
 from guard_kit import Held, MemorySendoso, asked, guarding, refused, send, settled, yes_to
 from spending_kit import REQUEST, error_of, item, policy, quote
 
-from sendoso_mcp.spending.dispatch import Settlement
 from sendoso_mcp.spending.guard import Guard
 from sendoso_mcp.spending.ledger import Intent, Ledger, State
 from sendoso_mcp.spending.policy import Policy
+from sendoso_mcp.spending.settlement import Settlement
 
 pytestmark = pytest.mark.anyio
 
