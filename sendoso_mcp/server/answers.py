@@ -16,7 +16,7 @@ from sendoso_mcp.hygiene import clean_data
 from sendoso_mcp.models import Address, Recipient, Send
 from sendoso_mcp.server.services import SANDBOX_NOTE
 from sendoso_mcp.spending import verdict
-from sendoso_mcp.spending.guard import Headroom
+from sendoso_mcp.spending.headroom import Headroom
 
 
 class Answer(BaseModel):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -17,6 +16,7 @@ from sendoso_mcp.api import Sendoso
 from sendoso_mcp.errors import one_error
 from sendoso_mcp.models import InventoryItem, Order, TeamBudget
 from sendoso_mcp.spending.dispatch import Dispatcher
+from sendoso_mcp.spending.headroom import Headroom, headroom
 from sendoso_mcp.spending.ledger import (
     NOTHING_ORDERED,
     OPEN,
@@ -32,7 +32,7 @@ from sendoso_mcp.spending.ledger import (
     in_thread,
     looked_up,
 )
-from sendoso_mcp.spending.limits import SENDS, Hold, Usage, holds_for, standing_holds, usd
+from sendoso_mcp.spending.limits import holds_for, standing_holds
 from sendoso_mcp.spending.mailboxes import normalised_email
 from sendoso_mcp.spending.policy import Policy
 from sendoso_mcp.spending.quote import Quote, SendRequest
@@ -41,16 +41,6 @@ from sendoso_mcp.spending.verdict import Effect, Verdict
 from sendoso_mcp.together import Together
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Headroom:
-    """One of policy's limits: in USD, or in sends where it counts these."""
-
-    name: str
-    limit: Decimal | int
-    used: Decimal | int
-    left: Decimal | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +136,7 @@ class Guard:
     async def headroom(self, quote: Quote) -> tuple[Headroom, ...]:
         """What is left of every limit, those on this gift and this person too, without the send itself."""
         holds = holds_for(quote, self.policy, self._ledger.now())
-        return _left(holds, await in_thread(self._ledger.used, [hold.bucket for hold in holds]))
+        return headroom(holds, await in_thread(self._ledger.used, [hold.bucket for hold in holds]))
 
     async def budget(self) -> tuple[TeamBudget, tuple[Headroom, ...]]:
         """The team's budget, and what is left of the limits on every send: to show, not to judge by.
@@ -164,7 +154,7 @@ class Guard:
             self._ledger.standing, lambda position: [hold.bucket for hold in holds(None, position)]
         )
         budget = await self._sendoso.get_budget(to_show=True)
-        return budget, _left(holds(budget.remaining, position), usage)
+        return budget, headroom(holds(budget.remaining, position), usage)
 
     async def ledger_works(self) -> bool:
         """Whether an order could be written down now; raises `LedgerUnavailable` if nothing can be read."""
@@ -282,18 +272,6 @@ class Guard:
     async def _ordered(self, intent: Intent) -> Settlement | None:
         """What became of an intent, if an order was given for it."""
         return None if intent.attempt is None else await self._dispatcher.settlement(intent)
-
-
-def _left(holds: Iterable[Hold], usage: Usage) -> tuple[Headroom, ...]:
-    found = []
-    for hold in holds:
-        for limit in hold.limits:
-            used, left = usage.of(hold.bucket), max(0, limit.most - usage.of(hold.bucket))
-            if hold.bucket.key == SENDS:
-                found.append(Headroom(limit.name, limit.most, used, left))
-            else:
-                found.append(Headroom(limit.name, usd(limit.most), usd(used), usd(left)))
-    return tuple(found)
 
 
 def _may_be_made(intent: Intent) -> bool:
