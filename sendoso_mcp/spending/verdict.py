@@ -223,10 +223,9 @@ def _over(limit: Limit, hold: Hold, used: int, quote: Quote, policy: Policy) -> 
     key = limit.name.rpartition(".")[2]
     held = policy.to_hold(quote.price or Decimal(0))
     cost = "The price" if held == quote.price else "The price with policy's allowance for shipping"
-    if counts and not limit.most:
-        text = "Policy allows no sends at all (0 an hour)."
-    elif counts:
-        text = f"Policy allows {most} sends an hour; wait until fewer were sent in the last hour."
+    if counts:
+        wait = f"Policy allows {most} sends an hour; wait until fewer were sent in the last hour."
+        text = wait if limit.most else "Policy allows no sends at all (0 an hour)."
     elif key == "team_budget":
         kept = policy.limits.keep_in_budget
         keep = f", of which policy keeps {in_usd(kept)}" if kept else ""
