@@ -41,7 +41,7 @@ from sendoso_mcp.spending.ledger import (
     Wish,
     next_turn,
     postgres,
-    sqlite,
+    sqlite_pace,
 )
 from sendoso_mcp.spending.verdict import Effect
 
@@ -332,7 +332,10 @@ class Racer:
             moments.append(turn)
             return turn, turns
 
-        with mock.patch.object(sqlite, "next_turn", noted), mock.patch.object(postgres, "next_turn", noted):
+        with (
+            mock.patch.object(sqlite_pace, "next_turn", noted),
+            mock.patch.object(postgres, "next_turn", noted),
+        ):
             for _ in range(number):
                 self.ledger.turn(per_second)
         self.tell("turns", moments=moments)
