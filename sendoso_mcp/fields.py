@@ -1,4 +1,4 @@
-"""How values from outside are read.
+"""How values from outside are read, and amounts written.
 
 Reading is lenient: a field that is missing, null or malformed is None, because an unexpected value beside a
 gift must never hide that the gift was ordered. Ids are the exception. Amounts are `Decimal` US dollars,
@@ -38,6 +38,11 @@ def check_id(value: str) -> str:
 def to_cents(value: Decimal) -> Decimal:
     """Rounds an amount in US dollars to whole cents, half up."""
     return value.quantize(CENT, rounding=ROUND_HALF_UP)
+
+
+def in_usd(amount: Decimal) -> str:
+    """An amount as people read it: `1,234.50 USD`."""
+    return f"{amount:,.2f} USD"
 
 
 def _lenient(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:

@@ -28,6 +28,12 @@ class SendStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+NOT_COMING = frozenset(
+    {SendStatus.FAILED, SendStatus.CANCELLED, "canceled", "rejected", "declined", "refused", "error"}
+)
+"""Statuses, the contract's and likely others, of a gift that is not coming: no new send can have one."""
+
+
 class ItemType(StrEnum):
     """The five kinds of gift."""
 
@@ -86,22 +92,27 @@ class Address(Noun):
         return ", ".join(part for part in parts if part)
 
 
-class Recipient(Noun):
-    """A person in Sendoso's address book."""
+class _Named(Noun):
+    """Somebody with a name, as far as it is known."""
 
-    id: Id
     first_name: Text = None
     last_name: Text = None
     email: Text = None
-    company: Text = None
-    title: Text = None
-    address: Annotated[Address | None, Lenient] = None
-    created_at: Instant = None
 
     @property
     def name(self) -> str:
         """First and last name as far as they are known; may be empty."""
         return " ".join(part for part in (self.first_name, self.last_name) if part)
+
+
+class Recipient(_Named):
+    """A person in Sendoso's address book."""
+
+    id: Id
+    company: Text = None
+    title: Text = None
+    address: Annotated[Address | None, Lenient] = None
+    created_at: Instant = None
 
 
 class NewRecipient(Noun):
@@ -128,18 +139,10 @@ class InventoryItem(Noun):
     shipping_time_days: Count = None
 
 
-class RecipientRef(Noun):
+class RecipientRef(_Named):
     """The recipient as a send names them."""
 
     id: Text = None
-    first_name: Text = None
-    last_name: Text = None
-    email: Text = None
-
-    @property
-    def name(self) -> str:
-        """First and last name as far as they are known; may be empty."""
-        return " ".join(part for part in (self.first_name, self.last_name) if part)
 
 
 class ItemRef(Noun):

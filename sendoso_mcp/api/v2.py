@@ -15,6 +15,7 @@ from sendoso_mcp.api.port import Ability, Standing
 from sendoso_mcp.errors import BadArgument, Conflict, ServerFault, UnreadableAnswer
 from sendoso_mcp.fields import check_id
 from sendoso_mcp.models import (
+    NOT_COMING,
     GroupBy,
     InventoryItem,
     ItemType,
@@ -124,7 +125,7 @@ class SendosoV2:
         send = _noun(Send, answer)
         if _denies(answer):
             raise UnreadableAnswer("a new send that speaks of an error")
-        if _word(answer.get("status")) in _OVER:
+        if _word(answer.get("status")) in NOT_COMING:
             raise UnreadableAnswer("a new send that is over already")
         recipient_id, item_id = send.recipient and send.recipient.id, send.item and send.item.id
         if recipient_id not in (None, order.recipient.id) or item_id not in (None, order.item.id):
@@ -196,8 +197,6 @@ _FIELDS_OF = {
     TeamBudget: _BUDGET - {"team_id"},
 }
 _NOT_CANCELLED = frozenset(SendStatus) - {SendStatus.CANCELLED}
-# Statuses, the contract's and likely others, that no send which was just ordered can have.
-_OVER = frozenset({"failed", "cancelled", "canceled", "rejected", "declined", "refused", "error"})
 
 R = TypeVar("R", Recipient, Send)
 

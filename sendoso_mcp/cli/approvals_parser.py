@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-_MOST_SENDS = 10_000
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -106,8 +104,11 @@ def _add_envelope(envelope: argparse.ArgumentParser, day: Callable[[str], date])
 
 
 def _sends(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= _MOST_SENDS):
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {_MOST_SENDS}")
+    # Whoever says how many opens an envelope, and needs this in any case.
+    from sendoso_mcp.spending.envelope import MOST_SENDS  # noqa: PLC0415 - see the top
+
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MOST_SENDS):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {MOST_SENDS}")
     return int(text)
 
 

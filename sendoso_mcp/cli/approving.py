@@ -6,7 +6,8 @@ import textwrap
 from datetime import UTC, datetime
 from typing import Any
 
-from sendoso_mcp.cli.output import cell, moment, usd
+from sendoso_mcp.cli.output import cell, moment
+from sendoso_mcp.fields import in_usd
 from sendoso_mcp.hygiene import clean_data, quoted
 from sendoso_mcp.spending.desk import Question, Stand
 
@@ -101,7 +102,7 @@ def _head(question: Question, now: datetime) -> str:
 def _price(question: Question) -> Facts:
     if question.price is None:
         return [("Price", "none: it is about cancelling a send")]
-    return [("Price", f"{usd(question.price)} plus shipping and fees as Sendoso sets them")]
+    return [("Price", f"{in_usd(question.price)} plus shipping and fees as Sendoso sets them")]
 
 
 def _told(text: str, *, longest: int = _LONGEST) -> str:

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from sendoso_mcp.cli.approvals_parser import Wanted
 from sendoso_mcp.cli.approving import block, iso
-from sendoso_mcp.cli.output import cell, moment, usd
+from sendoso_mcp.cli.output import cell, moment
 from sendoso_mcp.errors import BadArgument
-from sendoso_mcp.fields import check_id
+from sendoso_mcp.fields import check_id, in_usd
 from sendoso_mcp.hygiene import clean_data, quoted
 from sendoso_mcp.spending.envelope import Envelope
 from sendoso_mcp.spending.ledger import Opened
@@ -83,8 +83,8 @@ def facts_block(allowed: Envelope) -> str:
     facts = [
         ("Name", quoted(allowed.name)),
         ("Sends", f"{allowed.sends} in all, without asking a person about each of them"),
-        ("Each", f"at most {usd(allowed.each)}, with what policy allows for shipping"),
-        ("Total", f"at most {usd(allowed.each * allowed.sends)}, counted in the same way"),
+        ("Each", f"at most {in_usd(allowed.each)}, with what policy allows for shipping"),
+        ("Total", f"at most {in_usd(allowed.each * allowed.sends)}, counted in the same way"),
         ("To", "\n".join(people)),
         ("Gifts", gifts),
         ("Until", _end_of(allowed.until)),

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from decimal import Decimal
 
 from sendoso_mcp.hygiene import clean_line, quoted
 
@@ -49,8 +48,3 @@ def gift(name: str, item_id: str) -> str:
 def moment(at: datetime) -> str:
     """A moment as people read it."""
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def usd(amount: Decimal) -> str:
-    """An amount as people read it."""
-    return f"{amount:,.2f} USD"

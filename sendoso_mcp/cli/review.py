@@ -14,11 +14,11 @@ import anyio
 
 from sendoso_mcp.api import Sendoso, connect
 from sendoso_mcp.cli import reviewing
-from sendoso_mcp.cli.output import cell, readers, usd
+from sendoso_mcp.cli.output import cell, readers
 from sendoso_mcp.cli.terminal import at_terminal, says_yes
 from sendoso_mcp.cli.user import user_name
 from sendoso_mcp.errors import ApiError, BadArgument, SettingsError, one_error
-from sendoso_mcp.fields import check_id
+from sendoso_mcp.fields import check_id, in_usd
 from sendoso_mcp.models import Send
 from sendoso_mcp.settings import Settings
 from sendoso_mcp.spending.ledger import Intent, Ledger, Outcome, State, in_thread
@@ -219,7 +219,7 @@ def _settle_as_not_sent(ledger: Ledger, intent: Intent, found: Match | None, *, 
         objection = f"{found.send.id} is this order, by all that Sendoso says of it: see --sent."
     if objection and not _goes_on(objection, force=force):
         return 1
-    held = usd(intent.attempt.held) if intent.attempt else ""
+    held = in_usd(intent.attempt.held) if intent.attempt else ""
     print(f"\n{held} would no longer be held, and the same request could be made again.")
     if not _says_yes("Is it certain that no gift was ordered?"):
         return 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sendoso_mcp import models
-from sendoso_mcp.cli.output import cell, gift, moment, person, usd
+from sendoso_mcp.cli.output import cell, gift, moment, person
+from sendoso_mcp.fields import in_usd
 from sendoso_mcp.hygiene import quoted
 from sendoso_mcp.spending.ledger import Attempt, Intent, State
 from sendoso_mcp.spending.reconcile import Match
@@ -36,7 +37,7 @@ def order(intent: Intent, now: datetime) -> str:
         f"  For:       {person(recipient.name, recipient.email or '', recipient.id)}",
         f"  Message:   {quoted(quote.request.message, longest=200) if quote.request.message else 'none'}",
         f"  Ordered:   {moment(attempt.begun_at)} by {cell(intent.principal)}",
-        f"  Held:      {usd(attempt.held)}",
+        f"  Held:      {in_usd(attempt.held)}",
     ]
     if attempt.mark:
         lines.append(f"  CRM id:    {attempt.mark}, a mark that no other order has")
@@ -70,7 +71,7 @@ def send(found: models.Send) -> str:
         "Created": found.created_at and moment(found.created_at),
         "CRM id": found.crm_id and cell(found.crm_id),
         "Status": found.status,
-        "Cost": found.cost is not None and usd(found.cost),
+        "Cost": found.cost is not None and in_usd(found.cost),
     }
     return "\n".join(
         [f"Send {found.id}:", *(f"  {name + ':':<10} {value or 'not told'}" for name, value in told.items())]
@@ -86,10 +87,10 @@ def what_it_costs(intent: Intent, found: models.Send) -> str:
     """What would be written down if this send is the order."""
     held = _attempt(intent).held
     if was_cancelled(found):
-        return f"It was cancelled, so nothing is booked for it and the {usd(held)} held come back."
+        return f"It was cancelled, so nothing is booked for it and the {in_usd(held)} held come back."
     if found.cost is None:
-        return f"Sendoso tells no cost: the {usd(held)} that are held would be booked."
-    text = f"{usd(found.cost)} would be booked for it, in place of the {usd(held)} that are held."
+        return f"Sendoso tells no cost: the {in_usd(held)} that are held would be booked."
+    text = f"{in_usd(found.cost)} would be booked for it, in place of the {in_usd(held)} that are held."
     if found.status == "failed":
         text += " It failed: if Sendoso charged nothing for it, settle the order with --not-sent instead."
     return text
@@ -100,7 +101,7 @@ def outcome(intent: Intent) -> str:
     attempt = intent.attempt
     text = f"Intent {intent.id} is {intent.state.replace('_', ' ')}"
     if attempt is not None and attempt.send_id is not None and intent.state is not State.CANCELLED:
-        text += f": {attempt.send_id}" + (f" for {usd(attempt.cost)}" if attempt.cost is not None else "")
+        text += f": {attempt.send_id}" + (f" for {in_usd(attempt.cost)}" if attempt.cost is not None else "")
     elif intent.state is State.CANCELLED:
         text += ", and its money is back"
     elif intent.state is State.NOT_SENT:

@@ -9,6 +9,7 @@ import anyio
 from mcp.server.mcpserver import Context, Elicit, Resolve
 from pydantic import BaseModel, Field
 
+from sendoso_mcp.fields import in_usd
 from sendoso_mcp.hygiene import quoted
 from sendoso_mcp.models import Send, SendStatus
 from sendoso_mcp.server.arguments import SendId
@@ -16,7 +17,6 @@ from sendoso_mcp.server.sending import NotAsked, asks_in_rounds, can_ask
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
 from sendoso_mcp.server.states import handed_out_at
 from sendoso_mcp.spending.ledger import OPEN, Cancellation, Facts, Intent, Stage
-from sendoso_mcp.spending.verdict import in_usd
 
 CANCEL = "Cancel it"
 TOO_LATE = frozenset({SendStatus.SHIPPED, SendStatus.DELIVERED, SendStatus.FAILED})

@@ -18,6 +18,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
 
 from sendoso_mcp.errors import SendosoError
+from sendoso_mcp.fields import in_usd
 from sendoso_mcp.hygiene import clean_line, quoted
 from sendoso_mcp.models import CrmType, ItemType
 from sendoso_mcp.server.arguments import (
@@ -35,7 +36,7 @@ from sendoso_mcp.spending.ledger import Intent, State
 from sendoso_mcp.spending.mailboxes import look_alike
 from sendoso_mcp.spending.quote import Quote, SendRequest
 from sendoso_mcp.spending.settlement import Settlement
-from sendoso_mcp.spending.verdict import MUST_APPROVE, Verdict, in_usd
+from sendoso_mcp.spending.verdict import MUST_APPROVE, Verdict
 from sendoso_mcp.tracing import span
 
 SEND = "Send it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
+from sendoso_mcp.fields import in_usd
 from sendoso_mcp.spending.desk import Decision, Question, Ruling, Stand
 from sendoso_mcp.spending.ledger import (
     Cancellation,
@@ -20,7 +21,7 @@ from sendoso_mcp.spending.ledger import (
 from sendoso_mcp.spending.mailboxes import look_alike
 from sendoso_mcp.spending.pin import is_pin
 from sendoso_mcp.spending.quote import Quote
-from sendoso_mcp.spending.verdict import in_usd, why
+from sendoso_mcp.spending.verdict import why
 
 OUTSIDE = "outside_chat"
 """The rung of a yes that was given at the desk."""

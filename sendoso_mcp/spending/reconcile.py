@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 
-from sendoso_mcp.models import ItemRef, RecipientRef, Send
+from sendoso_mcp.models import NOT_COMING, ItemRef, RecipientRef, Send
 
 CLOCKS = timedelta(seconds=30)
 """How far before our order a send may be told and still be it, if the clocks disagree: a doubt."""
@@ -39,8 +39,6 @@ MARGIN = timedelta(seconds=1)
 """How far after the last possible answer a send may be told and be certain."""
 LATE = timedelta(minutes=2)
 """How long after the last possible answer a hung Sendoso may still make the send: a doubt."""
-OVER = frozenset({"failed", "cancelled", "canceled", "rejected", "declined", "refused", "error"})
-"""Statuses, the contract's and likely others, of a gift that is not coming."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +141,7 @@ class _Fit(IntEnum):
 
 def _fit(attempt: Attempt, send: Send) -> _Fit:
     fit = min(_ref(attempt.recipient_id, send.recipient), _ref(attempt.item_id, send.item))
-    if send.status in OVER:
+    if send.status in NOT_COMING:
         fit = min(fit, _Fit.DOUBT)
     if attempt.mark is not None:
         # An unmarked look-alike is somebody else's: nothing but the mark counts.
@@ -198,7 +196,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def _newness(send: Send) -> tuple[datetime, bool]:
-    return send.updated_at or _NEVER, send.status in OVER
+    return send.updated_at or _NEVER, send.status in NOT_COMING
 
 
 def _age(send: Send) -> tuple[bool, datetime, str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from sendoso_mcp.fields import in_usd
 from sendoso_mcp.models import EMAILED_TYPES, ItemType
 from sendoso_mcp.spending.envelope import Envelope
 from sendoso_mcp.spending.limits import (
@@ -90,6 +91,20 @@ OUTSIDE_CHAT = "outside_chat_required"
 INSIDE_ENVELOPE = "inside_envelope"
 MUST_APPROVE = "person_must_approve"
 MADE_BY_ASSISTANT = "recipient_made_by_assistant"
+_ASKS = {
+    MUST_APPROVE: "A person must say yes to this gift at this price.",
+    OUTSIDE_CHAT: "For a gift of this price a form in the chat is not enough.",
+    "email_unknown": (
+        "Policy has rules by email, and this person has none that can be read: which apply is unknown."
+    ),
+    "country_unknown": "Policy denies some countries, and it is not known where this person is.",
+    "no_email": "This gift goes by email and the recipient has no email address, so Sendoso may refuse it.",
+    "no_postal_address": (
+        "This gift is shipped and the recipient has no postal address, so Sendoso may refuse it."
+    ),
+    MADE_BY_ASSISTANT: "The assistant added a recipient with this email: check name and address.",
+}
+"""What a person is asked for, by code."""
 
 # Reason codes of limits: the policy's key, as what happened.
 _OVER = {
@@ -136,7 +151,7 @@ def judge(quote: Quote, usage: Usage, policy: Policy, now: datetime, *, keyed: b
     if usage.made_by_assistant and any(one.effect is Effect.ASK for one in found):
         # An assistant may add whom it likes, so this by itself makes nobody be asked about. But whoever is
         # asked has to know it, and a yes covers it like the rest.
-        found = (*found, Reason(MADE_BY_ASSISTANT, Effect.ASK, _WHY[MADE_BY_ASSISTANT]))
+        found = (*found, Reason(MADE_BY_ASSISTANT, Effect.ASK, _ASKS[MADE_BY_ASSISTANT]))
     return Verdict(found)
 
 
@@ -185,23 +200,20 @@ def _recipient(quote: Quote, policy: Policy) -> Iterator[Reason]:
     elif not readable and (
         policy.looks_at_emails or (email and policy.limits.per_recipient_per_year is not None)
     ):
-        text = "Policy has rules by email, and this person has none that can be read: which apply is unknown."
-        yield Reason("email_unknown", Effect.ASK, text)
+        yield Reason("email_unknown", Effect.ASK, _ASKS["email_unknown"])
     country = country_code(recipient.address.country) if recipient.address else None
     if country in rules.deny_countries:
         text = f"Policy lets no gifts go to {country}."
         yield Reason("country_denied", Effect.DENY, text)
     elif country is None and rules.deny_countries:
-        text = "Policy denies some countries, and it is not known where this person is."
-        yield Reason("country_unknown", Effect.ASK, text)
+        yield Reason("country_unknown", Effect.ASK, _ASKS["country_unknown"])
     by_email = quote.order.item.type in EMAILED_TYPES
     if by_email and not email:
-        text = "This gift goes by email and the recipient has no email address, so Sendoso may refuse it."
-        yield Reason("no_email", Effect.ASK, text)
+        yield Reason("no_email", Effect.ASK, _ASKS["no_email"])
     if not by_email and (recipient.address is None or not recipient.address.street1):
         text = (
-            "This gift is shipped and the recipient has no postal address, so Sendoso may refuse it. No tool "
-            "can add one: choose an e-gift or a charity, or a person adds the address in Sendoso."
+            f"{_ASKS['no_postal_address']} No tool can add one: choose an e-gift or a charity, or a person "
+            "adds the address in Sendoso."
         )
         yield Reason("no_postal_address", Effect.ASK, text)
 
@@ -253,8 +265,7 @@ def _asks(quote: Quote, policy: Policy) -> Iterator[Reason]:
     cost, rules = policy.to_hold(quote.price), policy.approval
     # Zero means every gift: one whose list price is nothing costs shipping and fees all the same.
     if cost > rules.ask_above or not rules.ask_above:
-        text = "A person must say yes to this gift at this price."
-        yield Reason(MUST_APPROVE, Effect.ASK, text)
+        yield Reason(MUST_APPROVE, Effect.ASK, _ASKS[MUST_APPROVE])
     if cost > rules.outside_chat_above or not rules.outside_chat_above:
         text = (
             f"Over {in_usd(rules.outside_chat_above)} a form in the chat is not enough: "
@@ -270,18 +281,7 @@ def why(ask: str) -> str:
         return (
             f"A gift for this person was ordered before (intent {about}), and this one has no key of its own."
         )
-    return _WHY.get(code, code)
-
-
-_WHY = {
-    MUST_APPROVE: "A person must say yes to this gift at this price.",
-    OUTSIDE_CHAT: "For a gift of this price a form in the chat is not enough.",
-    "email_unknown": "Policy has rules by email, and this person has none that can be read.",
-    "country_unknown": "Policy denies some countries, and it is not known where this person is.",
-    "no_email": "This gift goes by email, and this person has no email address.",
-    "no_postal_address": "This gift is shipped, and this person has no postal address.",
-    MADE_BY_ASSISTANT: "The assistant added a recipient with this email: check name and address.",
-}
+    return _ASKS.get(code, code)
 
 
 def _duplicates(quote: Quote, usage: Usage, now: datetime) -> Iterator[Reason]:
@@ -293,8 +293,3 @@ def _duplicates(quote: Quote, usage: Usage, now: datetime) -> Iterator[Reason]:
         state = f"as {earlier.send_id}" if earlier.send_id else "and it is not known yet what came of it"
         text = f"{what} was ordered for this person on {earlier.at:%Y-%m-%d at %H:%M} UTC, {state}."
         yield Reason("near_duplicate", Effect.ASK, text, about=earlier.intent_id)
-
-
-def in_usd(amount: Decimal) -> str:
-    """An amount as people read it: `1,234.50 USD`."""
-    return f"{amount:,.2f} USD"

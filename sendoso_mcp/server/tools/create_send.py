@@ -14,6 +14,7 @@ from mcp.server.mcpserver import (
 )
 
 from sendoso_mcp.errors import BadArgument, BudgetExceeded, SendosoError
+from sendoso_mcp.fields import in_usd
 from sendoso_mcp.models import CrmType
 from sendoso_mcp.server.answers import Answer, Reason, usd_number
 from sendoso_mcp.server.arguments import CrmId, ItemId, Key, Message, RecipientId, ScheduledDate
@@ -37,7 +38,7 @@ from sendoso_mcp.server.tools.spec import ToolSpec
 from sendoso_mcp.spending.guard import Guard
 from sendoso_mcp.spending.ledger import CHAT_FORM, DECLINED_FOR, Approval, Refusal, State
 from sendoso_mcp.spending.settlement import Settlement
-from sendoso_mcp.spending.verdict import Effect, Verdict, in_usd
+from sendoso_mcp.spending.verdict import Effect, Verdict
 
 NOTHING_ORDERED = "No gift was ordered by this call; nothing was charged for it."
 """Of this call: another one for the same gift may have ordered it, which not every answer can know."""

@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from spending_kit import ADDRESS, NOW, budget, item, judged, policy, quote, reason_codes, recipient
 
+from sendoso_mcp.fields import in_usd
 from sendoso_mcp.models import ItemType
 from sendoso_mcp.spending.limits import (
     Bucket,
@@ -24,7 +25,7 @@ from sendoso_mcp.spending.limits import (
 )
 from sendoso_mcp.spending.policy import Policy
 from sendoso_mcp.spending.quote import Quote, SendRequest
-from sendoso_mcp.spending.verdict import Effect, Reason, Verdict, in_usd, judge
+from sendoso_mcp.spending.verdict import Effect, Reason, Verdict, judge, why
 
 ALLOW, ASK, DENY = Effect.ALLOW, Effect.ASK, Effect.DENY
 RANK = {ALLOW: 0, ASK: 1, DENY: 2}
@@ -159,6 +160,18 @@ def test_each_reason_has_its_code_and_effect(
     verdict = judged(quote(**facts), by=policy(**sections))
     assert codes(verdict) == {code: effect, ALWAYS: ASK}
     assert verdict.effect is effect
+
+
+@pytest.mark.parametrize(("code", "facts", "sections"), [(c[0], *c[2:]) for c in CASES if c[1] is ASK])
+def test_who_did_not_see_the_verdict_is_told_the_same(
+    code: str, facts: dict[str, Any], sections: dict[str, Any]
+) -> None:
+    """Outside the chat a person reads the ask's own sentence, without what is for the model."""
+    told = reason(judged(quote(**facts), by=policy(**sections)), code).text
+    if code == "outside_chat_required":
+        assert "a form in the chat is not enough" in why(code)
+    else:
+        assert told.startswith(why(code))
 
 
 def test_no_reason_is_left_out_above() -> None:
