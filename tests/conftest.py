@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from databases import ledger_directory, ledger_url, postgres_server, shared_url
 from ledgers import clock, ledger, memory_ledger
+from support import change_back
 
 __all__ = [
     "clock",
@@ -24,6 +25,12 @@ __all__ = [
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _sandboxes_begin_alike() -> Iterator[None]:
+    yield
+    change_back()
 
 
 @pytest.fixture

@@ -152,7 +152,23 @@ def order(**more: Any) -> dict[str, Any]:
     return {"recipient_id": SARAH, "item_id": EGIFT, **more}
 
 
+_CHANGED: list[tuple[object, str, object]] = []
+
+
+def change(thing: object, **facts: object) -> None:
+    """Changes a gift, person or send until the test ends: sandboxes share what they begin with."""
+    for name, value in facts.items():
+        _CHANGED.append((thing, name, getattr(thing, name)))
+        object.__setattr__(thing, name, value)
+
+
+def change_back() -> None:
+    """Undoes every `change`, the last one first."""
+    while _CHANGED:
+        object.__setattr__(*_CHANGED.pop())
+
+
 def raise_price(sandbox: Sandbox, item_id: str) -> None:
     """Makes a gift 10 USD dearer."""
     gift = next(gift for gift in sandbox.world.gifts() if gift.id == item_id)
-    object.__setattr__(gift, "price", gift.price + 10)
+    change(gift, price=gift.price + 10)

@@ -26,6 +26,7 @@ from support import (
     SARAH,
     YES,
     Person,
+    change,
     chat,
     order,
     quick_policy,
@@ -288,7 +289,7 @@ async def test_a_gift_that_goes_while_the_question_is_open_is_not_ordered(
 
     def gone() -> None:
         gift = next(gift for gift in sandbox.world.gifts() if gift.id == EGIFT)
-        object.__setattr__(gift, "available", False)
+        change(gift, available=False)
 
     person.before = gone
     async with chat(sandbox, mode=mode, person=person) as connected:
@@ -304,7 +305,7 @@ async def test_a_parcel_goes_where_the_person_saw_or_nowhere(sandbox: Sandbox, m
     def moves() -> None:
         sarah = sandbox.world.person(SARAH)
         assert sarah.address is not None
-        object.__setattr__(sarah, "address", replace(sarah.address, street1="666 Elsewhere"))
+        change(sarah, address=replace(sarah.address, street1="666 Elsewhere"))
 
     person.before = moves
     async with chat(sandbox, mode=mode, person=person) as connected:

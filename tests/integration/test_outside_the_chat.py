@@ -13,7 +13,21 @@ import pytest
 from mcp import Client
 from mcp.client import ClientRequestContext
 from mcp_types import ElicitRequestParams, ElicitRequestURLParams, ElicitResult, ErrorData
-from support import EGIFT, ERAS, NO, SARAH, YES, Chat, Person, chat, order, quick_policy, raise_price, sends
+from support import (
+    EGIFT,
+    ERAS,
+    NO,
+    SARAH,
+    YES,
+    Chat,
+    Person,
+    change,
+    chat,
+    order,
+    quick_policy,
+    raise_price,
+    sends,
+)
 
 from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
 from sendoso_mcp.server.outside import SANDBOX_PIN
@@ -348,7 +362,7 @@ async def test_a_question_that_is_put_anew_as_a_fact_changed_can_be_answered(
 @ERAS
 async def test_a_gift_with_a_list_price_of_nothing_is_asked_about(sandbox: Sandbox, mode: str) -> None:
     gift = next(gift for gift in sandbox.world.gifts() if gift.id == EGIFT)
-    object.__setattr__(gift, "price", Decimal(0))
+    change(gift, price=Decimal(0))
     person, before = Person(NO), sends(sandbox)
     async with chat(sandbox, mode=mode, person=person, page=page) as connected:
         assert (await connected.call("create_send", **order()))["outcome"] == "declined"
@@ -423,7 +437,7 @@ async def test_a_cancellation_that_is_put_anew_as_a_fact_changed_can_be_answered
             await anyio.sleep(0.3)
             if not self.asked:
                 placed, _ = sandbox.world.send(send)
-                object.__setattr__(placed, "cost", placed.cost + 1)
+                change(placed, cost=placed.cost + 1)
             return await super().__call__(context, params)
 
     person, policy = Reader(YES), quick_policy(approval={"read_seconds": 0.2})
@@ -443,7 +457,7 @@ async def test_before_2026_07_28_a_send_is_looked_up_again_after_the_yes_to_canc
     def meanwhile() -> None:
         placed, _ = sandbox.world.send(send)
         if what == "cost":
-            object.__setattr__(placed, "cost", placed.cost + 1)
+            change(placed, cost=placed.cost + 1)
         elif what == "status":
             sandbox.world.cancel(send)
         else:

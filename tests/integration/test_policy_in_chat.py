@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support import EGIFT, ERAS, Person, chat, order, sends
+from support import EGIFT, ERAS, Person, change, chat, order, sends
 
 from sendoso_mcp.sandbox import Sandbox, create_sandbox
 from sendoso_mcp.spending.policy import Policy
@@ -128,7 +128,7 @@ async def test_a_price_that_rises_over_what_a_form_is_good_for_is_not_paid_by_on
 ) -> None:
     before, person = sends(sandbox), Person()
     gift = next(gift for gift in sandbox.world.gifts() if gift.id == EGIFT)
-    person.before = lambda: object.__setattr__(gift, "price", gift.price + 10)
+    person.before = lambda: change(gift, price=gift.price + 10)
     rules = policy(approval={"outside_chat_above": 30})
     async with chat(sandbox, mode=mode, person=person, policy=rules) as connected:
         done = await connected.call("create_send", **order())

@@ -10,7 +10,7 @@ import anyio
 import pytest
 from mcp import Client
 from mcp_types import InputRequiredResult
-from support import EGIFT, ERAS, NO, SARAH, YES, Person, chat, order, quick_policy, raise_price, sends
+from support import EGIFT, ERAS, NO, SARAH, YES, Person, change, chat, order, quick_policy, raise_price, sends
 
 from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
 from sendoso_mcp.server.app import build_server
@@ -221,7 +221,7 @@ async def test_a_yes_overtaken_during_its_last_look_up_is_told_what_the_key_boug
         async with anyio.create_task_group() as calls:
             calls.start_soon(call)
             await held.wait()
-            object.__setattr__(sandbox.world.person(SARAH), "company", "Another Company")
+            change(sandbox.world.person(SARAH), company="Another Company")
             await call()
             may_go.set()
     assert outcomes == ["sent", "sent"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
-from support import SARAH, chat, text_of
+from support import SARAH, change, chat, text_of
 
 from sendoso_mcp.api import connect
 from sendoso_mcp.catalog import Catalog, Filters
@@ -52,9 +52,9 @@ async def test_a_gift_that_fits_has_no_field_a_model_does_not_use(sandbox: Sandb
 
 async def test_ten_gifts_fit_2500_characters_however_much_sendoso_says_of_each(sandbox: Sandbox) -> None:
     for number, gift in enumerate(sandbox.world.gifts()):
-        object.__setattr__(gift, "name", f"{gift.name} {'with a very long name ' * 20}")
-        object.__setattr__(gift, "description", f"{gift.description} {'and much to say, ' * 50}")
-        object.__setattr__(gift, "id", f"item_{number:05}_{'x' * 60}")
+        change(gift, name=f"{gift.name} {'with a very long name ' * 20}")
+        change(gift, description=f"{gift.description} {'and much to say, ' * 50}")
+        change(gift, id=f"item_{number:05}_{'x' * 60}")
     async with chat(sandbox) as connected:
         for arguments in ({"query": ""}, {"query": "headset", "max_price": 5}):
             result = await connected.client.call_tool("search_inventory", arguments)
