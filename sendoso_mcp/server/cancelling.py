@@ -15,10 +15,10 @@ from sendoso_mcp.models import Send, SendStatus
 from sendoso_mcp.server.arguments import SendId
 from sendoso_mcp.server.sending import NotAsked, asks_in_rounds, can_ask
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
-from sendoso_mcp.server.states import handed_out_at
+from sendoso_mcp.server.states import handed_out_at, says_no
 from sendoso_mcp.spending.ledger import OPEN, Cancellation, Facts, Intent, Stage
 
-CANCEL = "Cancel it"
+CANCEL, KEEP = "Cancel it", "Keep it"
 TOO_LATE = frozenset({SendStatus.SHIPPED, SendStatus.DELIVERED, SendStatus.FAILED})
 """No person is asked about what Sendoso would not do."""
 
@@ -37,6 +37,7 @@ class CancelPlan:
         question: what a person must decide first; None if policy asks nobody.
         in_chat: whether the question goes to the client.
         put_at, answered: when it was put, and when the call with the answer came; see `sending.Plan`.
+        refused: a person's no came with this call; see `sending.Plan`.
     """
 
     send: Send | None = None
@@ -45,6 +46,7 @@ class CancelPlan:
     in_chat: bool = False
     put_at: float | None = None
     answered: float | None = None
+    refused: bool = False
 
 
 async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
@@ -67,9 +69,12 @@ async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
     question = await services.guard.ask_to_cancel(send_id, _facts(send))
     in_chat = question.stage is Stage.AWAITING and can_ask(ctx) and not question.answer_ignored
     plan = CancelPlan(send, question=question, in_chat=in_chat)
+    answering = asks_in_rounds(ctx) and ctx.request_state is not None
+    if answering and says_no(ctx, KEEP, came, float(services.guard.policy.approval.read_seconds)):
+        return replace(plan, in_chat=False, refused=True)
     if not in_chat:
         return plan
-    if not (asks_in_rounds(ctx) and ctx.request_state is not None):
+    if not answering:
         return replace(plan, put_at=services.sight.put(question.id))
     put_before, put_at = services.sight.last_put(question.id), handed_out_at()
     if put_before is None:

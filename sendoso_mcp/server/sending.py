@@ -31,7 +31,7 @@ from sendoso_mcp.server.arguments import (
     check_not_past,
 )
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
-from sendoso_mcp.server.states import handed_out_at
+from sendoso_mcp.server.states import handed_out_at, says_no
 from sendoso_mcp.spending.ledger import Intent, State
 from sendoso_mcp.spending.mailboxes import look_alike
 from sendoso_mcp.spending.quote import Quote, SendRequest
@@ -39,7 +39,7 @@ from sendoso_mcp.spending.settlement import Settlement
 from sendoso_mcp.spending.verdict import MUST_APPROVE, Verdict
 from sendoso_mcp.tracing import span
 
-SEND = "Send it"
+SEND, KEEP = "Send it", "Do not send"
 _EMAIL_SHOWN = 320
 """Characters: the longest that an address can be (RFC 5321, 64 before the @ and 255 after it)."""
 _EMAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}@[A-Za-z0-9.-]{1,253}")
@@ -74,6 +74,7 @@ class Plan:
             same one since. None: another server did it, or this one before a restart.
         answered: when the call with the answer to it came, before anything was looked up; None: the answer
             comes while this very call waits for it.
+        refused: a person's no came with this call, whatever has changed since they were asked.
     """
 
     quote: Quote
@@ -82,6 +83,7 @@ class Plan:
     question: Question | None = None
     put_at: float | None = None
     answered: float | None = None
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ async def plan_send(
     if considered.earlier is not None:
         return Repeat(considered.earlier)
     plan = Plan(quote, considered.verdict, considered.question)
+    if answering and says_no(ctx, KEEP, came, float(guard.policy.approval.read_seconds)):
+        return replace(plan, refused=True)
     if not _asked_in_chat(plan) or plan.intent is None or not can_ask(ctx):
         return plan
     sight, question = services_of(ctx).sight, Question(plan.intent.id, plan.intent.quote)

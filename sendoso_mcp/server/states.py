@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 import struct
 from contextvars import ContextVar
+from typing import Any
 
 import anyio
-from mcp.server.mcpserver import AESGCMRequestStateCodec
+from mcp.server.mcpserver import AESGCMRequestStateCodec, Context
+from mcp_types import ElicitResult
 
 _STAMP = struct.Struct(">16sd")
 _handed_out_at: ContextVar[float | None] = ContextVar("handed_out_at", default=None)
@@ -45,3 +47,26 @@ def handed_out_at() -> float | None:
     None if another server did, or this one before a restart; or if there is none.
     """
     return _handed_out_at.get()
+
+
+def says_no(ctx: Context[Any], refusal: str, came: float, read_seconds: float) -> bool:
+    """Whether a person's no comes with this very call, by the choice that is the refusal or by declining.
+
+    A no needs no question that still stands: the SDK drops an answer to one whose words have changed since,
+    or that is not asked any more, and what a person refused must not go out because of that. Only one that
+    is known to have come sooner than a person can read is none.
+
+    Args:
+        ctx: the call.
+        refusal: the choice in the form that is a no.
+        came: when the call came, by anyio's clock.
+        read_seconds: what policy takes for the time to read a question.
+    """
+    put_at = handed_out_at()
+    if ctx.request_state is None or (put_at is not None and came - put_at < read_seconds):
+        return False
+    return any(
+        isinstance(answer, ElicitResult)
+        and (answer.action == "decline" or (answer.content or {}).get("decision") == refusal)
+        for answer in (ctx.input_responses or {}).values()
+    )

@@ -182,12 +182,12 @@ class Guard:
             return Considered(verdict, question=None if verdict.effect is Effect.DENY else intent)
         return Considered(verdict, earlier=await self._dispatcher.settlement(intent))
 
-    async def decline(self, question: str) -> Settlement | None:
-        """Takes a no: a yes to the same question is too late, and its key stays declined.
+    async def decline(self, question: str | None, quote: Quote, key: str | None) -> Settlement | None:
+        """Takes a no: a yes to the question is too late, and its key stays declined.
 
-        If a yes came first, what became of it.
+        Without a question it is a no to any about this wish. If a yes came first, what became of it.
         """
-        intent = await in_thread(self._ledger.decline, question, self.principal)
+        intent = await in_thread(self._ledger.decline, question, self.principal, self._wish(quote, key))
         return await self._ordered(intent)
 
     async def defer(self, question: str, reason: str) -> Settlement | None:

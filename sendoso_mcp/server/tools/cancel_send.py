@@ -82,6 +82,9 @@ async def cancel_send(
         return closed
     if question is None:
         return await _cancel(ctx, send)
+    if plan.refused:
+        await services.guard.answer_cancellation(question, yes=False, who=approver_of(ctx))
+        return _reason("declined", "person_declined", "The person keeps the send.")
     if question.stage is Stage.APPROVED:
         used = await services.guard.use_cancellation(question)
         return await _cancel(ctx, send) if used else _no_longer_open()

@@ -78,6 +78,9 @@ async def create_send(
     if isinstance(plan, Repeat):
         return _settled(services, plan.settlement)
     guard, question, intent = services.guard, plan.question, plan.intent
+    if plan.refused:
+        no = await guard.decline(intent.id if intent else None, plan.quote, idempotency_key)
+        return _settled_or(services, no, _not_now("person_declined"))
     if plan.verdict.effect is Effect.DENY:
         return _denied(plan.verdict)
     if plan.verdict.effect is Effect.ALLOW:
@@ -99,7 +102,8 @@ async def create_send(
             services, await guard.dismiss(question.number, "dismissed"), _not_now("person_dismissed")
         )
     if not isinstance(answer, AcceptedElicitation) or answer.data != Confirmation(decision=SEND):
-        return _settled_or(services, await guard.decline(question.number), _not_now("person_declined"))
+        no = await guard.decline(question.number, plan.quote, idempotency_key)
+        return _settled_or(services, no, _not_now("person_declined"))
     try:
         current = await still_holds(ctx, plan, idempotency_key)
     except SendosoError:

@@ -102,14 +102,28 @@ def deny(book: Book, wish: Wish, verdict: Verdict) -> Intent:
     return book.move(intent, State.DENIED, wish.principal, reason=_codes(verdict), detail=_reasons(verdict))
 
 
-def decline(book: Book, intent_id: str, actor: str) -> Intent:
+def decline(book: Book, intent_id: str | None, actor: str, wish: Wish | None = None) -> Intent:
     """Takes a no. What was ordered before it came stays ordered.
 
     If another question about the same wish took the place of this one, the no is the answer to that, too.
+
+    Args:
+        book: the open transaction.
+        intent_id: the question that was answered; None if only the wish is known.
+        actor: who says no.
+        wish: what it was about. With it a no is remembered also if no question about it is open any more:
+            one that was withdrawn or replaced meanwhile, or that policy would not ask now.
     """
-    intent = book.intent(intent_id)
-    if intent.state is State.EXPIRED:
+    intent = None if intent_id is None else book.intent(intent_id)
+    if intent is None and wish is not None:
+        intent = _standing(book, wish)
+    elif intent is not None and intent.state is State.EXPIRED:
         intent = _about(book, intent.principal, intent.key, intent.digest) or intent
+    if wish is not None and (intent is None or intent.state in NOTHING_ORDERED):
+        intent = book.propose(wish, frozenset(), expires_at=book.now)
+        intent = book.move(intent, State.AWAITING_APPROVAL, wish.principal)
+    if intent is None:
+        raise ValueError("a no is about a question or about a wish")
     if intent.state in OPEN:
         return book.move(intent, State.DECLINED, actor, reason="person_declined")
     return intent

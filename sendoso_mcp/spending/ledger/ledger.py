@@ -132,9 +132,9 @@ class Ledger:
         """See `asking.deny`."""
         return self.write("deny", lambda book: asking.deny(book, wish, verdict))
 
-    def decline(self, intent_id: str, actor: str) -> Intent:
+    def decline(self, intent_id: str | None, actor: str, wish: Wish | None = None) -> Intent:
         """See `asking.decline`."""
-        return self.write("decline", lambda book: asking.decline(book, intent_id, actor))
+        return self.write("decline", lambda book: asking.decline(book, intent_id, actor, wish))
 
     def expire(self, intent_id: str, actor: str, reason: str) -> Intent:
         """See `asking.expire`."""

@@ -54,7 +54,7 @@ async def test_a_yes_after_a_no_to_the_same_question_orders_nothing(
     sendoso = MemorySendoso()
     async with guarding(sendoso, memory_ledger) as guard:
         question = await asked(guard, quote(), key)
-        assert await guard.decline(question.id) is None
+        assert await guard.decline(question.id, quote(), key) is None
         told = settled(await guard.send(quote(), key, **yes_to(question)))
         assert told.state is State.DECLINED
         assert (told.declined_at is None) is (key is not None)
@@ -64,7 +64,7 @@ async def test_a_yes_after_a_no_to_the_same_question_orders_nothing(
 async def test_a_no_without_a_key_is_a_no_to_this_wish_and_no_other(memory_ledger: Ledger) -> None:
     sendoso = MemorySendoso()
     async with guarding(sendoso, memory_ledger) as guard:
-        await guard.decline((await asked(guard, quote())).id)
+        await guard.decline((await asked(guard, quote())).id, quote(), None)
         assert (await send(guard, quote())).state is State.DECLINED
         other = quote(request=replace(REQUEST, message="other words"))
         assert (await send(guard, other)).state is State.CONFIRMED
@@ -75,7 +75,7 @@ async def test_a_no_without_a_key_is_a_no_to_this_wish_and_no_other(memory_ledge
 async def test_a_key_that_was_declined_stays_declined(memory_ledger: Ledger) -> None:
     sendoso = MemorySendoso()
     async with guarding(sendoso, memory_ledger) as guard:
-        await guard.decline((await asked(guard, quote(), "k")).id)
+        await guard.decline((await asked(guard, quote(), "k")).id, quote(), "k")
         assert await send(guard, quote(), "k") == Settlement(State.DECLINED)
         assert await guard.recall("k", REQUEST) == Settlement(State.DECLINED)
     assert not sendoso.orders
@@ -86,7 +86,7 @@ async def test_a_no_that_comes_after_the_yes_changes_nothing(memory_ledger: Ledg
     async with guarding(MemorySendoso(), memory_ledger) as guard:
         question = await asked(guard, quote(), key)
         sent = await guard.send(quote(), key, **yes_to(question))
-        assert await guard.decline(question.id) == sent
+        assert await guard.decline(question.id, quote(), key) == sent
         assert await guard.dismiss(question.id, "dismissed") == sent
     assert memory_ledger.known(question.id).state is State.CONFIRMED
 
@@ -206,7 +206,7 @@ async def test_a_no_that_loses_to_a_yes_on_its_way_waits_to_tell_what_became_of_
             await guard.send(quote(), None, **yes_to(question))
 
         async def decline() -> None:
-            told.append(await guard.decline(question.id))
+            told.append(await guard.decline(question.id, quote(), None))
 
         async with anyio.create_task_group() as calls:
             calls.start_soon(yes)
@@ -225,7 +225,7 @@ async def test_a_no_to_a_question_that_was_renewed_is_still_a_no(memory_ledger: 
         dearer = quote(gift=item(price="30"))
         renewed = await asked(guard, dearer, "k")
         assert renewed.id != question.id
-        assert await guard.decline(question.id) is None
+        assert await guard.decline(question.id, quote(), "k") is None
         assert await guard.send(dearer, "k", **yes_to(renewed)) == Settlement(State.DECLINED)
     assert not sendoso.orders
 
