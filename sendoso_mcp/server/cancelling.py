@@ -75,12 +75,8 @@ async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
     if not in_chat:
         return plan
     if not answering:
-        return replace(plan, put_at=services.sight.put(question.id))
-    put_before, put_at = services.sight.last_put(question.id), handed_out_at()
-    if put_before is None:
-        # By another server, or it takes the place of the one that was answered, and is put now.
-        services.sight.put(question.id)
-    return replace(plan, put_at=put_before if put_at is None else put_at, answered=came)
+        return replace(plan, put_at=anyio.current_time())
+    return replace(plan, put_at=handed_out_at(), answered=came)
 
 
 async def ask_person_to_cancel(

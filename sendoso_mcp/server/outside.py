@@ -12,7 +12,6 @@ from sendoso_mcp.spending.pin import hash_pin
 
 SANDBOX_PIN = "271828"
 """A rehearsal needs no secret; what it approves is never sent."""
-_REMEMBERED = 10_000
 
 
 async def no_page() -> str | None:
@@ -64,25 +63,6 @@ class Outside:
             await self.desk.have_pin(lambda: hash_pin(SANDBOX_PIN))
             pin = f" The PIN of this rehearsal is {SANDBOX_PIN}."
         return Way(url, f"To approve or refuse, they {' or '.join(ways)}.{pin}")
-
-
-class Sight:
-    """When each question was put before a person, to tell an answer that nobody can have read."""
-
-    def __init__(self) -> None:
-        self._since: dict[str, float] = {}
-
-    def put(self, question_id: str) -> float:
-        """The question is on its way to the client; when, by anyio's clock."""
-        self._since.pop(question_id, None)
-        self._since[question_id] = anyio.current_time()
-        if len(self._since) > _REMEMBERED:
-            del self._since[next(iter(self._since))]
-        return self._since[question_id]
-
-    def last_put(self, question_id: str) -> float | None:
-        """When this server last put the question, as far back as it remembers."""
-        return self._since.get(question_id)
 
 
 def seconds_read(put_at: float | None, answered: float | None) -> float:

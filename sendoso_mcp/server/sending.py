@@ -151,15 +151,11 @@ async def plan_send(
         return replace(plan, refused=True)
     if not _asked_in_chat(plan) or plan.intent is None or not can_ask(ctx):
         return plan
-    sight, question = services_of(ctx).sight, Question(plan.intent.id, plan.intent.quote)
+    question = Question(plan.intent.id, plan.intent.quote)
     if not answering:
-        return replace(plan, question=question, put_at=sight.put(question.number))
-    put_before = sight.last_put(question.number)
-    if put_before is None:
-        # By another server, or it takes the place of the one that was answered, and is put now.
-        sight.put(question.number)
-    put_at = handed_out_at()
-    return replace(plan, question=question, put_at=put_before if put_at is None else put_at, answered=came)
+        return replace(plan, question=question, put_at=anyio.current_time())
+    # Not when this server last put it: that may be another form than the one that was answered.
+    return replace(plan, question=question, put_at=handed_out_at(), answered=came)
 
 
 def _asked_in_chat(plan: Plan) -> bool:

@@ -15,7 +15,7 @@ from mcp.server.mcpserver import Context
 from sendoso_mcp.api import ASGIApp, Sendoso, Timing, connect
 from sendoso_mcp.catalog import CacheFile, Catalog
 from sendoso_mcp.errors import SettingsError
-from sendoso_mcp.server.outside import Outside, Sight
+from sendoso_mcp.server.outside import Outside
 from sendoso_mcp.server.progress import report_reading
 from sendoso_mcp.settings import Settings
 from sendoso_mcp.spending.approvals import Approvals
@@ -35,7 +35,7 @@ SANDBOX_NOTICE = "Embedded sandbox: nothing is really sent or charged."
 class Services:
     """Sendoso, its catalogue and the guard; `sandbox` says that no real account is behind them.
 
-    `outside` is the way to a person outside the chat, `sight` knows which questions they can have read in it.
+    `outside` is the way to a person outside the chat.
     `creating` is held while a recipient is looked for and then created. `state_key` seals the states of
     questions that are answered in rounds (2026-07-28). `tools` are those that the server offers.
     """
@@ -46,7 +46,6 @@ class Services:
     sandbox: bool
     creating: anyio.Lock
     outside: Outside
-    sight: Sight
     state_key: bytes = field(repr=False)
     tools: Collection[str] = ()
 
@@ -108,7 +107,6 @@ async def open_services(
                 settings.sandbox,
                 anyio.Lock(),
                 Outside(Approvals(ledger), command=not ledger.in_memory, rehearsal=settings.sandbox),
-                Sight(),
                 _state_key(settings, principal),
             )
             background.cancel_scope.cancel()

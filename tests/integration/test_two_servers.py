@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 from mcp_types import CallToolResult, ElicitResult, InputRequiredResult
-from support import ERAS, YES, Chat, Person, chat, facts, order, sends
+from support import ERAS, YES, Chat, Person, chat, facts, order, quick_policy, sends
 
 from sendoso_mcp.errors import SettingsError
 from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
@@ -213,3 +213,33 @@ async def test_servers_of_one_account_and_person_seal_alike_and_others_do_not(sa
     keys = {ann, *[await state_key(*other) for other in others], await state_key(None, "local:ann")}
     assert len(keys) == 5
     assert b"a-test-key-1" not in ann
+
+
+@pytest.mark.parametrize("tool", ["create_send", "cancel_send"])
+async def test_a_form_of_another_server_was_not_read_because_this_one_put_the_same_question_before(
+    sandbox: Sandbox, shared_url: str, tool: str
+) -> None:
+    """The two share what seals states; the client takes the answer to the other server."""
+    before, policy = sends(sandbox), quick_policy(approval={"read_seconds": 0.2})
+    same = partial(chat, sandbox, person=Person(), policy=policy, ledger_url=shared_url, state_key=b"k" * 32)
+    async with same() as one, same() as two:
+        pending = await one.call("list_sends", status="pending", limit=1)
+        arguments = order() if tool == "create_send" else {"send_id": pending["sends"][0]["id"]}
+        ask_one, ask_two = (
+            partial(by.client.session.call_tool, tool, arguments, allow_input_required=True)
+            for by in (one, two)
+        )
+        assert isinstance(await ask_one(), InputRequiredResult)
+        await anyio.sleep(0.3)  # what is tested is that time passes
+        put = await ask_two()
+        assert isinstance(put, InputRequiredResult)
+        ((key, _),) = (put.input_requests or {}).items()
+        yes = (
+            YES if tool == "create_send" else ElicitResult(action="accept", content={"decision": "Cancel it"})
+        )
+        told = await ask_one(input_responses={key: yes}, request_state=put.request_state)
+    assert isinstance(told, CallToolResult)
+    assert told.structured_content is not None
+    assert told.structured_content["outcome"] == "approval_required"
+    assert "put by another server" in told.structured_content["reasons"][0]["text"]
+    assert sends(sandbox) == before
