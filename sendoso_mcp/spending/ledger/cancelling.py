@@ -125,6 +125,19 @@ def decide(book: Book, cancellation_id: str, seal: str, stage: Stage, actor: str
     return Granted.DONE
 
 
+def answer(book: Book, asked: Cancellation, *, yes: bool, actor: str) -> bool:
+    """A person's answer in the chat; whether it is a yes that counts, which is used up with it.
+
+    A yes counts no more if another answer in the chat did not count: the question is a person's outside it by
+    then, as with gifts (`ordering`). A no always does.
+    """
+    if yes and deeds.was_done(book.session, deeds.ANSWER_IGNORED, asked.id):
+        return False
+    stage = Stage.APPROVED if yes else Stage.DECLINED
+    given = decide(book, asked.id, asked.seal, stage, actor) is Granted.DONE
+    return given and yes and use(book, asked.id, asked.seal, actor)
+
+
 def use(book: Book, cancellation_id: str, seal: str, actor: str) -> bool:
     """Uses a yes up; whether there was one, to these facts. Whoever used it cancels, once."""
     found = cancellation(book, cancellation_id)

@@ -151,9 +151,7 @@ class Decisions:
         """An answer in the chat: whether it was a yes that counts, which is used up with it."""
 
         def change(book: Book) -> bool:
-            stage = Stage.APPROVED if yes else Stage.DECLINED
-            given = cancelling.decide(book, question.id, question.seal, stage, actor) is Granted.DONE
-            return given and yes and cancelling.use(book, question.id, question.seal, actor)
+            return cancelling.answer(book, question, yes=yes, actor=actor)
 
         return self._once("cancel", question.id, actor, change, yes)
 

@@ -334,3 +334,13 @@ def test_a_deed_with_the_right_hash_for_itself_does_not_follow_the_one_before(me
     broken = memory_ledger.verify()
     assert isinstance(broken, Break)
     assert broken.what == "row 2 does not follow the row before it"
+
+
+def test_a_yes_in_the_chat_counts_no_more_once_another_answer_did_not(decisions: Decisions) -> None:
+    """Two forms of one question: it is a person's outside the chat by then, and a no counts all the same."""
+    question = asked(decisions)
+    decisions.defer_cancellation(question)
+    assert decisions.answer_cancellation(question, yes=True, actor="ann") is False
+    assert stage(decisions, question) is Stage.AWAITING
+    assert decisions.answer_cancellation(question, yes=False, actor="ann") is False
+    assert stage(decisions, question) is Stage.DECLINED
