@@ -379,6 +379,8 @@ class Model:
                 found = None
         if found is not None and found.state not in ASKED:
             return Told("past", found)
+        if found is None and (refused := self.declined(wish, now)) is not None:
+            return Told("past", refused)
         if found is not None and found.state == "approved" and yes_to is None:
             yes_to, in_chat = found.wish.facts, False
         reasons = self.judge(wish, rules, reading, now)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -10,9 +12,10 @@ import anyio
 import pytest
 from mcp.client import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
-from support import EGIFT, NO, YES, Chat, Person, chat, order, quick_policy, raise_price, sends
+from support import EGIFT, ERAS, NO, SARAH, YES, Chat, Person, chat, order, quick_policy, raise_price, sends
 
 from sendoso_mcp.sandbox import Sandbox, create_sandbox
+from sendoso_mcp.spending.envelope import Envelope
 
 pytestmark = pytest.mark.anyio
 
@@ -158,3 +161,52 @@ async def test_a_no_counts_though_the_assistant_withdrew_the_question(
     assert code(again) == "person_declined_before"
     assert len(texts) == 1
     assert sends(sandbox) == before
+
+
+@ERAS
+async def test_a_no_without_a_key_stands_though_policy_would_ask_nobody_any_more(
+    sandbox: Sandbox, mode: str
+) -> None:
+    before, policy = sends(sandbox), quick_policy(approval={"ask_above": 20})
+    async with chat(sandbox, mode=mode, person=Person(NO), policy=policy) as connected:
+        await connected.call("create_send", **order())
+        lower_price(sandbox)
+        again = await connected.call("create_send", **order())
+    assert code(again) == "person_declined_before"
+    assert sends(sandbox) == before
+
+
+@ERAS
+async def test_an_envelope_buys_nothing_that_a_person_said_no_to_a_moment_ago(
+    sandbox: Sandbox, mode: str
+) -> None:
+    """With a key of its own there is no near-duplicate to ask about, but there is the no."""
+    person, before = Person(NO), sends(sandbox)
+    async with chat(sandbox, mode=mode, person=person, policy=quick_policy()) as connected:
+        await open_envelope(connected, sandbox)
+        first = await connected.call("create_send", **order(item_id="item_coffeehouse_egift_card_10"))
+        refused = await connected.call("create_send", **order())
+        with_key = await connected.call("create_send", **order(idempotency_key="k"))
+        other = await connected.call("create_send", **order(message="Other words", idempotency_key="l"))
+    assert (first["outcome"], code(refused), code(with_key)) == ("sent", "person_declined", "person_declined")
+    assert other["outcome"] == "sent"
+    assert len(person.asked) == 2
+    assert sends(sandbox) == before + 2
+
+
+async def open_envelope(connected: Chat, sandbox: Sandbox) -> None:
+    """A yes in advance to whatever Sarah gets."""
+    assert connected.services is not None
+    decisions, email = connected.services.outside.desk.decisions, sandbox.world.person(SARAH).email
+    assert email is not None
+    now = decisions.now()
+    opened = Envelope(
+        name="Sarah",
+        sends=9,
+        each=Decimal(60),
+        emails=(email,),
+        until=now + timedelta(days=1),
+        opened_at=now,
+        opened_by="ann",
+    )
+    await anyio.to_thread.run_sync(decisions.open_envelope, opened)

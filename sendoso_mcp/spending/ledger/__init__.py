@@ -1,6 +1,5 @@
 """What was wished, approved, ordered and spent: the only room that knows a database."""
 
-from sendoso_mcp.spending.ledger.asking import DECLINED_FOR
 from sendoso_mcp.spending.ledger.audit import Break, Entry
 from sendoso_mcp.spending.ledger.book import Wish
 from sendoso_mcp.spending.ledger.cancelling import Cancellation, Facts, Stage
@@ -21,6 +20,7 @@ from sendoso_mcp.spending.ledger.records import Approval, Attempt, Intent
 from sendoso_mcp.spending.ledger.settling import Outcome
 from sendoso_mcp.spending.ledger.states import NOTHING_ORDERED, OPEN, ORDERED, UNSETTLED, State
 from sendoso_mcp.spending.ledger.threads import in_thread, looked_up
+from sendoso_mcp.spending.ledger.usage import DECLINED_FOR
 
 __all__ = [
     "CHAT_FORM",

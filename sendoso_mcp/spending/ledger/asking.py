@@ -8,7 +8,7 @@ from sendoso_mcp.errors import BadArgument
 from sendoso_mcp.spending.ledger.book import Book, Wish
 from sendoso_mcp.spending.ledger.records import Intent, load, to_text
 from sendoso_mcp.spending.ledger.states import NOTHING_ORDERED, OPEN, State
-from sendoso_mcp.spending.ledger.usage import usage
+from sendoso_mcp.spending.ledger.usage import moment_ago, usage
 from sendoso_mcp.spending.limits import holds_for
 from sendoso_mcp.spending.verdict import Effect, Verdict, judge
 
@@ -17,9 +17,6 @@ MOST_OPEN = 50
 """Questions that one principal can have open."""
 RENEWED_AFTER = 60.0
 """Seconds after which the same wish, made again, is a new question and the old one void."""
-DECLINED_FOR = timedelta(minutes=10)
-"""How long a no to a wish without a key stands: long enough that an assistant which goes on trying gives up,
-and short enough that somebody who changes their mind can wait. With a key a no stands for good."""
 
 
 def consider(book: Book, wish: Wish, *, answering: bool, in_chat: bool) -> tuple[Verdict, Intent | None]:
@@ -27,12 +24,14 @@ def consider(book: Book, wish: Wish, *, answering: bool, in_chat: bool) -> tuple
 
     Returns:
         The verdict, and the question, the denial, or an intent that is past asking; None if policy asks
-        nobody.
+        nobody, and nobody said no a moment ago.
     """
     verdict = verdict_on(book, wish)
     if verdict.effect is Effect.ASK:
         return verdict, ask(book, wish, verdict, answering=answering, in_chat=in_chat)
-    return verdict, deny(book, wish, verdict) if verdict.effect is Effect.DENY else None
+    if verdict.effect is Effect.DENY:
+        return verdict, deny(book, wish, verdict)
+    return verdict, declined(book, wish)
 
 
 def verdict_on(book: Book, wish: Wish) -> Verdict:
@@ -68,8 +67,8 @@ def ask(book: Book, wish: Wish, verdict: Verdict, *, answering: bool = False, in
         if same and (answering or elsewhere or waited <= RENEWED_AFTER):
             return intent
         book.move(intent, State.EXPIRED, wish.principal, reason="replaced")
-    elif intent is None and (declined := _declined(book, wish)) is not None:
-        return declined
+    elif intent is None and (no := declined(book, wish)) is not None:
+        return no
     _refuse_a_flood(book, wish)
     proposed = book.propose(
         wish,
@@ -168,17 +167,17 @@ def _about(book: Book, principal: str, key: str | None, digest: str) -> Intent |
     return next(iter(load(book.session, where, principal, digest)), None)
 
 
-def _declined(book: Book, wish: Wish) -> Intent | None:
+def declined(book: Book, wish: Wish) -> Intent | None:
     """What a person said no to a moment ago, if it is this very wish and has no key."""
+    if wish.key is not None:
+        return None
     where = (
         "i.principal = ? AND i.digest = ? AND i.idempotency_key IS NULL "
         f"AND i.state = '{State.DECLINED}' AND i.changed_at > ? AND i.changed_at < ? "
         "ORDER BY i.changed_at DESC, i.id LIMIT 1"
     )
-    # One that lies further ahead was written by a clock that ran ahead: it silences nobody.
-    around = (to_text(book.now - DECLINED_FOR), to_text(book.now + DECLINED_FOR))
-    found = load(book.session, where, wish.principal, wish.quote.request.digest, *around)
-    return next(iter(found), None) if wish.key is None else None
+    found = load(book.session, where, wish.principal, wish.quote.request.digest, *moment_ago(book.now))
+    return next(iter(found), None)
 
 
 def _codes(verdict: Verdict) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from sendoso_mcp.spending.ledger.asking import deny
+from sendoso_mcp.spending.ledger.asking import declined, deny
 from sendoso_mcp.spending.ledger.book import Book, Wish
 from sendoso_mcp.spending.ledger.records import Approval, Intent, load, to_text
 from sendoso_mcp.spending.ledger.settling import Outcome, settle
@@ -84,6 +84,8 @@ def reserve(
         intent = None
     if intent is not None and intent.state not in OPEN:
         return Past(intent)
+    if question is None and intent is None and (no := declined(book, wish)) is not None:
+        return Past(no)
     if intent is not None and approval is None:
         approval = book.grant(intent)
 

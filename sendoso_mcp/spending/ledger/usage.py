@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sendoso_mcp.errors import LedgerUnavailable, SettingsError
 from sendoso_mcp.hygiene import quoted
@@ -13,7 +13,7 @@ from sendoso_mcp.spending.envelope import Envelope
 from sendoso_mcp.spending.ledger import deeds
 from sendoso_mcp.spending.ledger.database import Session
 from sendoso_mcp.spending.ledger.records import load, to_text
-from sendoso_mcp.spending.ledger.states import ORDERED
+from sendoso_mcp.spending.ledger.states import ORDERED, State
 from sendoso_mcp.spending.limits import (
     DUPLICATE_WITHIN,
     SEND,
@@ -31,6 +31,9 @@ from sendoso_mcp.spending.quote import Quote
 _FIRST = f"SELECT intent_id FROM holds WHERE bucket = '{SENDS}' AND kind <> 'released' ORDER BY at LIMIT 1"  # noqa: S608 - a literal
 _QUOTE_OF_THE_FIRST = f"(SELECT quote FROM intents WHERE id = ({_FIRST}))"  # noqa: S608 - a literal
 """That of the first order that was not refused. Every order stands in this bucket, by time."""
+DECLINED_FOR = timedelta(minutes=10)
+"""How long a no to a wish without a key stands: long enough that an assistant which goes on trying gives up,
+and short enough that somebody who changes their mind can wait. With a key a no stands for good."""
 _ORDERED = ", ".join(f"'{state}'" for state in sorted(ORDERED))
 
 
@@ -93,8 +96,10 @@ def usage(session: Session, quote: Quote, policy: Policy, buckets: Iterable[Buck
     """
     recipient = quote.order.recipient
     made = deeds.was_done(session, deeds.RECIPIENT_MADE, person_key(recipient))
-    # Of those whom the assistant added, nobody would see the name and address.
-    opened = [] if made else [one for one in envelopes(session, now) if one.admits(quote, policy, now)]
+    # Of those whom the assistant added, nobody would see the name and address. And a no to this very gift is
+    # newer than the yes in advance: whoever goes on with a key must have a person asked.
+    asked = made or _said_no(session, quote, now)
+    opened = [] if asked else [one for one in envelopes(session, now) if one.admits(quote, policy, now)]
     wanted = [*buckets, *(envelope_hold(envelope).bucket for envelope in opened)]
     known, first = _used(session, wanted, also=_QUOTE_OF_THE_FIRST)
     _refuse_another_team(first, quote.budget)
@@ -144,3 +149,19 @@ def _refuse_another_team(first: str | None, budget: TeamBudget) -> None:
         f"{quoted(budget.team_name or budget.team_id)}. A person must give each team its own "
         "SENDOSO_LEDGER_URL and restart the server."
     )
+
+
+def moment_ago(now: datetime) -> tuple[str, str]:
+    """Between which moments a no still stands that is not for good."""
+    # One that lies further ahead was written by a clock that ran ahead: it silences nobody.
+    return to_text(now - DECLINED_FOR), to_text(now + DECLINED_FOR)
+
+
+def _said_no(session: Session, quote: Quote, now: datetime) -> bool:
+    """Whether somebody said no to this very gift a moment ago, with a key or without."""
+    sql = (
+        "SELECT 1 FROM intents WHERE person = ? AND state = ? AND digest = ? AND changed_at > ? "
+        "AND changed_at < ? LIMIT 1"
+    )
+    who, what = person_key(quote.order.recipient), quote.request.digest
+    return bool(session.rows(sql, who, str(State.DECLINED), what, *moment_ago(now)))
