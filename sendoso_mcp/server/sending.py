@@ -32,7 +32,7 @@ from sendoso_mcp.server.arguments import (
 )
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
 from sendoso_mcp.server.states import handed_out_at, says_no
-from sendoso_mcp.spending.ledger import Intent, State
+from sendoso_mcp.spending.ledger import Intent, State, in_thread
 from sendoso_mcp.spending.mailboxes import look_alike
 from sendoso_mcp.spending.quote import Quote, SendRequest
 from sendoso_mcp.spending.settlement import Settlement
@@ -127,6 +127,8 @@ async def plan_send(
     position = await guard.start(request, idempotency_key)
     if isinstance(position, Settlement):
         return Repeat(position)
+    answering = asks_in_rounds(ctx) and ctx.request_state is not None
+    refused = answering and says_no(ctx, KEEP, came, float(guard.policy.approval.read_seconds))
     # Only now: what was ordered then is told also when its day has passed.
     check_not_past(scheduled_date)
     try:
@@ -136,8 +138,9 @@ async def plan_send(
         # Meanwhile another call with the key may have ordered: then that is the answer, not this error.
         if idempotency_key and (earlier := await guard.recall(idempotency_key, request)) is not None:
             return Repeat(earlier)
+        if refused and (taken := await _refuse_unseen(ctx, request, idempotency_key)) is not None:
+            return taken
         raise
-    answering = asks_in_rounds(ctx) and ctx.request_state is not None
     with span("approval") as facts:
         considered = await guard.consider(quote, idempotency_key, answering=answering, in_chat=can_ask(ctx))
         facts["verdict"] = considered.verdict.effect.value
@@ -147,7 +150,7 @@ async def plan_send(
     if considered.earlier is not None:
         return Repeat(considered.earlier)
     plan = Plan(quote, considered.verdict, considered.question)
-    if answering and says_no(ctx, KEEP, came, float(guard.policy.approval.read_seconds)):
+    if refused:
         return replace(plan, refused=True)
     if not _asked_in_chat(plan) or plan.intent is None or not can_ask(ctx):
         return plan
@@ -156,6 +159,16 @@ async def plan_send(
         return replace(plan, question=question, put_at=anyio.current_time())
     # Not when this server last put it: that may be another form than the one that was answered.
     return replace(plan, question=question, put_at=handed_out_at(), answered=came)
+
+
+async def _refuse_unseen(ctx: Context[Services], request: SendRequest, key: str | None) -> Repeat | None:
+    """Takes a no to the open question about a wish that cannot be looked up now; None if none is open."""
+    guard, decisions = services_of(ctx).guard, services_of(ctx).outside.desk.decisions
+    for intent in await in_thread(decisions.waiting, guard.principal):
+        if (intent.key, intent.digest) == (key, request.digest):
+            ordered = await guard.decline(intent.id, intent.quote, key)
+            return Repeat(ordered or Settlement(State.DECLINED, declined_at=None if key else decisions.now()))
+    return None
 
 
 def _asked_in_chat(plan: Plan) -> bool:

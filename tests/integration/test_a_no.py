@@ -14,7 +14,7 @@ from mcp.client import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
 from support import EGIFT, ERAS, NO, SARAH, YES, Chat, Person, chat, order, quick_policy, raise_price, sends
 
-from sendoso_mcp.sandbox import Sandbox, create_sandbox
+from sendoso_mcp.sandbox import Fault, Sandbox, create_sandbox
 from sendoso_mcp.spending.envelope import Envelope
 
 pytestmark = pytest.mark.anyio
@@ -97,6 +97,19 @@ async def test_a_no_counts_though_somebody_said_yes_outside_the_chat(
         again = await connected.call("create_send", **wish(key))
     assert (code(told), code(again)) == ("person_declined", "person_declined_before")
     assert sends(sandbox) == before
+
+
+@KEYS
+async def test_a_no_counts_though_nothing_can_be_looked_up(sandbox: Sandbox, key: str | None) -> None:
+    person = Person(YES)
+    async with chat(sandbox, person=person, policy=quick_policy()) as connected:
+        answer = await asked(connected, "create_send", wish(key))
+        sandbox.faults.append(Fault("GET", "/teams/budget", status=500))
+        told = await answer(NO)
+        sandbox.faults.clear()
+        again = await connected.call("create_send", **wish(key))
+    assert code(told) == code(again) == "person_declined_before"
+    assert not person.asked
 
 
 @KEYS
