@@ -12,7 +12,7 @@ from itertools import pairwise
 SHORTEST, LONGEST = 6, 64
 FEWEST_DIFFERENT = 4
 """Different characters in a PIN."""
-_SEPARATORS = str.maketrans("", "", " -_./:")
+_SEPARATORS = str.maketrans("", "", " -_./:,;")
 _LINES = (
     *("1234567890", "147", "2580", "369", "159", "357"),  # rows, columns and diagonals of a keypad
     *(
@@ -56,7 +56,8 @@ def _has_a_pattern(pin: str) -> bool:
     if text.isdecimal():
         steps = {step % 10 for step in steps}  # 9 is followed by 0
     return (
-        len({*text}) < FEWEST_DIFFERENT
+        len(text) < SHORTEST  # four digits that are set apart are four digits
+        or len({*text}) < FEWEST_DIFFERENT
         or len(steps) == 1
         or any(text[length:] == text[:-length] for length in range(1, len(text) // 2 + 1))
         or re.fullmatch(r"(?:(?:19|20)[0-9]{2}){2,}", text) is not None
