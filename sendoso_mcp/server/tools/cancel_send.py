@@ -90,6 +90,18 @@ async def cancel_send(
         return await _cancel(ctx, send) if used else _no_longer_open()
     if not plan.in_chat:
         return await _outside(ctx, question, _IGNORED if question.answer_ignored else _CANNOT_ASK)
+    return await _answered(ctx, plan, answer, send, question)
+
+
+async def _answered(
+    ctx: Context[Services],
+    plan: CancelPlan,
+    answer: ElicitationResult[CancelConfirmation | NotAsked],
+    send: Send,
+    question: Cancellation,
+) -> CancelOutcome:
+    """What an answer in the chat does."""
+    services = services_of(ctx)
     if seconds_read(plan.put_at, plan.answered) < float(services.guard.policy.approval.read_seconds):
         await services.guard.defer_cancellation(question)
         return await _outside(ctx, question, _PUT_ELSEWHERE if plan.put_at is None else _TOO_FAST)
