@@ -206,12 +206,12 @@ class Guard:
         """The wishes of this principal's that wait for a person, or for the call that uses their yes."""
         return await in_thread(self._decisions.waiting, self.principal)
 
-    async def dismiss(self, question: str, reason: str) -> Settlement | None:
+    async def dismiss(self, question: str, reason: str, states: frozenset[State] = OPEN) -> Settlement | None:
         """Takes the question back unanswered: an answer to it is too late, but it may be asked again.
 
-        If a yes came first, what became of it.
+        Nothing happens to one that is in none of `states`. If a yes came first, what became of it.
         """
-        intent = await in_thread(self._ledger.expire, question, self.principal, reason)
+        intent = await in_thread(self._ledger.expire, question, self.principal, reason, states)
         return await self._ordered(intent)
 
     async def recall(self, key: str, request: SendRequest) -> Settlement | None:

@@ -34,6 +34,7 @@ from sendoso_mcp.server.outside import SANDBOX_PIN
 from sendoso_mcp.spending.approvals import Approvals
 from sendoso_mcp.spending.desk import Ruling, Stand
 from sendoso_mcp.spending.envelope import Envelope
+from sendoso_mcp.spending.pin import hash_pin
 
 pytestmark = pytest.mark.anyio
 NOBODY = None
@@ -294,6 +295,25 @@ async def test_a_person_is_asked_before_a_send_is_cancelled(
         status = (await connected.call("get_send", send_id=send))["status"]
     assert (status == "cancelled") == (outcome == "cancelled")
     assert person.asked[0].startswith("Cancel this send?\nTo: ")
+
+
+@ERAS
+@pytest.mark.parametrize("key", [{}, {"idempotency_key": "k"}], ids=["no key", "key"])
+async def test_closing_the_form_takes_back_no_yes_that_was_given_outside(
+    sandbox: Sandbox, mode: str, key: dict[str, str]
+) -> None:
+    before, found = sends(sandbox), list[Chat]()
+
+    async def person(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        (question,) = await desk_of(found[0]).waiting()
+        assert await approve(found[0], question.id) is Ruling.DONE
+        return CLOSES
+
+    async with chat(sandbox, mode=mode, person=person, policy=quick_policy()) as connected:
+        found.append(connected)
+        await desk_of(connected).have_pin(lambda: hash_pin(SANDBOX_PIN))
+        assert (await connected.call("create_send", **order(**key)))["outcome"] == "sent"
+    assert sends(sandbox) == before + 1
 
 
 @ERAS

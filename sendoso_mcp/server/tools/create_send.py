@@ -98,9 +98,8 @@ async def create_send(
         earlier = await guard.defer(intent.id, code)
         return _settled(services, earlier) if earlier else await _outside(ctx, plan, idempotency_key, code)
     if isinstance(answer, CancelledElicitation):
-        return _settled_or(
-            services, await guard.dismiss(question.number, "dismissed"), _not_now("person_dismissed")
-        )
+        await guard.dismiss(question.number, "dismissed", frozenset({State.AWAITING_APPROVAL}))
+        return await _approved_outside(services, plan, idempotency_key) or _not_now("person_dismissed")
     if not isinstance(answer, AcceptedElicitation) or answer.data != Confirmation(decision=SEND):
         no = await guard.decline(question.number, plan.quote, idempotency_key)
         return _settled_or(services, no, _not_now("person_declined"))
@@ -136,14 +135,9 @@ async def _outside(ctx: Context[Services], plan: Plan, key: str | None, code: st
     way = await outside.way(intent.id)
     if way.url and can_open_page(ctx):
         await show_page(ctx, intent.id, way.url)
-        now = await guard.standing(intent.id)
-        if now is not None and now.state is State.APPROVED:
-            quote = await guard.quote(plan.quote.request)
-            return _result(services, await guard.send(quote, key, question=intent.id))
-        if now is not None and now.attempt is not None:
-            # Another call used the yes up meanwhile: its order is what is told, and no other is given.
-            return _result(services, await guard.send(plan.quote, key, question=intent.id))
-        if now is not None and now.state is not State.AWAITING_APPROVAL:
+        if (approved := await _approved_outside(services, plan, key)) is not None:
+            return approved
+        if (now := await guard.standing(intent.id)) and now.state is not State.AWAITING_APPROVAL:
             return _not_now("person_declined" if now.state is State.DECLINED else "facts_changed")
     text = (
         f"{_WHY_OUTSIDE[code]} {way.text} Tell the person; once they approved, call create_send again with "
@@ -156,6 +150,16 @@ async def _outside(ctx: Context[Services], plan: Plan, key: str | None, code: st
         url=way.url,
         until=intent.expires_at,
     )
+
+
+async def _approved_outside(services: Services, plan: Plan, key: str | None) -> SendOutcome | None:
+    """What follows from a yes to the plan's question outside the chat; None if there is none."""
+    now = await services.guard.standing(plan.intent.id) if plan.intent else None
+    if now is None or (now.state is not State.APPROVED and now.attempt is None):
+        return None
+    # If another call used the yes up meanwhile, its order is what is told, and no other is given.
+    quote = plan.quote if now.attempt else await services.guard.quote(plan.quote.request)
+    return _result(services, await services.guard.send(quote, key, question=now.id))
 
 
 async def _used_up(guard: Guard, question: Question, key: str | None, reason: str) -> Settlement | None:

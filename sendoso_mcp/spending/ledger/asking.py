@@ -128,10 +128,13 @@ def decline(book: Book, intent_id: str | None, actor: str, wish: Wish | None = N
     return intent
 
 
-def expire(book: Book, intent_id: str, actor: str, reason: str) -> Intent:
-    """Takes a question back: an answer to it is too late, a yes to it void; but it may be asked again."""
+def expire(book: Book, intent_id: str, actor: str, reason: str, states: frozenset[State] = OPEN) -> Intent:
+    """Takes a question back: an answer to it is too late, a yes to it void; but it may be asked again.
+
+    Nothing happens to one that is in none of `states`.
+    """
     intent = book.intent(intent_id)
-    if intent.state in OPEN:
+    if intent.state in states:
         return book.move(intent, State.EXPIRED, actor, reason=reason)
     return intent
 

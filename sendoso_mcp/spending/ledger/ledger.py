@@ -19,7 +19,7 @@ from sendoso_mcp.spending.ledger.book import Book, Wish
 from sendoso_mcp.spending.ledger.database import IN_MEMORY, Database, Lost, WouldWait, file_of, opener
 from sendoso_mcp.spending.ledger.records import Approval, Intent, load, load_one
 from sendoso_mcp.spending.ledger.schema import MIGRATIONS, Migration
-from sendoso_mcp.spending.ledger.states import UNSETTLED, State
+from sendoso_mcp.spending.ledger.states import OPEN, UNSETTLED, State
 from sendoso_mcp.spending.ledger.usage import used
 from sendoso_mcp.spending.ledger.versions import bring_up_to_date, check, make_tables
 from sendoso_mcp.spending.limits import Bucket, Usage
@@ -136,9 +136,9 @@ class Ledger:
         """See `asking.decline`."""
         return self.write("decline", lambda book: asking.decline(book, intent_id, actor, wish))
 
-    def expire(self, intent_id: str, actor: str, reason: str) -> Intent:
+    def expire(self, intent_id: str, actor: str, reason: str, states: frozenset[State] = OPEN) -> Intent:
         """See `asking.expire`."""
-        return self.write("expire", lambda book: asking.expire(book, intent_id, actor, reason))
+        return self.write("expire", lambda book: asking.expire(book, intent_id, actor, reason, states))
 
     def defer(self, intent_id: str, reason: str) -> Intent:
         """See `asking.defer`."""

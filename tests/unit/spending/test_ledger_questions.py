@@ -176,6 +176,13 @@ def test_a_question_taken_back_is_asked_anew(ledger: Ledger, key: str | None) ->
     assert ask(ledger, wish(key=key)).id != asked.id
 
 
+def test_a_yes_outlives_what_ends_only_a_question_that_waits(ledger: Ledger) -> None:
+    asked, decisions, waiting = ask(ledger, wish()), Decisions(ledger), frozenset({State.AWAITING_APPROVAL})
+    decisions.approve(asked.id, asked.seal, rung="outside_chat", approver="bob")
+    assert ledger.expire(asked.id, "ann", "dismissed", waiting).state is State.APPROVED
+    assert ledger.expire(asked.id, "ann", "withdrawn").state is State.EXPIRED
+
+
 @pytest.mark.parametrize("state", [State.CONFIRMED, State.UNKNOWN, State.NOT_SENT, State.REJECTED])
 def test_a_no_that_comes_after_the_yes_changes_nothing(ledger: Ledger, state: State) -> None:
     intent = order(ledger, wish(key="k"))
