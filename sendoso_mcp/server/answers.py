@@ -6,7 +6,7 @@ Every answer goes through `server.app`, which leaves nulls out, cleans text and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from sendoso_mcp.models import Address, Recipient, Send
 from sendoso_mcp.server.services import SANDBOX_NOTE
 from sendoso_mcp.spending import verdict
 from sendoso_mcp.spending.headroom import Headroom
+from sendoso_mcp.spending.ledger import DECLINED_FOR
 
 
 class Answer(BaseModel):
@@ -151,6 +152,11 @@ def plain(value: Any) -> Any:
             return [plain(entry) for entry in value]
         case _:
             return value
+
+
+def not_before(declined_at: datetime) -> datetime:
+    """When a person who said no can be asked again: told to the minute, and never too early."""
+    return declined_at + DECLINED_FOR + timedelta(minutes=1)
 
 
 def usd_number(amount: Decimal | int | None) -> float | None:

@@ -64,13 +64,15 @@ async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
             return CancelPlan(waiting=waiting)
         send_id = waiting.attempt.send_id
     send = await services.sendoso.get_send(send_id)
-    if send.status in TOO_LATE | {SendStatus.CANCELLED} or not services.guard.policy.approval.ask_to_cancel:
+    answering = asks_in_rounds(ctx) and ctx.request_state is not None
+    refused = answering and says_no(ctx, KEEP, came, float(services.guard.policy.approval.read_seconds))
+    nobody_asked = not (services.guard.policy.approval.ask_to_cancel or refused)
+    if send.status in TOO_LATE | {SendStatus.CANCELLED} or nobody_asked:
         return CancelPlan(send)
     question = await services.guard.ask_to_cancel(send_id, _facts(send))
     in_chat = question.stage is Stage.AWAITING and can_ask(ctx) and not question.answer_ignored
     plan = CancelPlan(send, question=question, in_chat=in_chat)
-    answering = asks_in_rounds(ctx) and ctx.request_state is not None
-    if answering and says_no(ctx, KEEP, came, float(services.guard.policy.approval.read_seconds)):
+    if refused:
         return replace(plan, in_chat=False, refused=True)
     if not in_chat:
         return plan

@@ -258,6 +258,10 @@ class Guard:
         """Takes an answer in the chat; whether it is a yes that counts, which is then used up."""
         return await in_thread(self._decisions.answer_cancellation, question, yes=yes, actor=who)
 
+    async def dismiss_cancellation(self, question: Cancellation) -> bool:
+        """Takes the question back unanswered; False if somebody said yes to it outside the chat meanwhile."""
+        return await in_thread(self._decisions.dismiss_cancellation, question, self.principal)
+
     async def use_cancellation(self, question: Cancellation) -> bool:
         """Uses up a yes that was given outside the chat; whether there was one to these facts."""
         return await in_thread(self._decisions.use_cancellation, question, self.principal)

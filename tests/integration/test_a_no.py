@@ -148,6 +148,23 @@ async def test_a_send_is_kept_though_somebody_said_yes_outside_the_chat(sandbox:
         assert (await connected.call("get_send", send_id=send_id))["status"] == "pending"
 
 
+@ERAS
+async def test_a_person_who_keeps_a_send_is_not_asked_until_they_click_wrongly(
+    sandbox: Sandbox, mode: str
+) -> None:
+    person = Person(KEEP)
+    async with chat(sandbox, mode=mode, person=person, policy=quick_policy()) as connected:
+        pending = await connected.call("list_sends", status="pending", limit=2)
+        one, other = (send["id"] for send in pending["sends"])
+        told = [await connected.call("cancel_send", send_id=one) for _ in range(3)]
+        assert [each["outcome"] for each in told] == ["declined"] * 3
+        assert [code(each) for each in told] == ["person_declined", *["person_declined_before"] * 2]
+        assert "keep this send" in told[1]["reasons"][0]["text"]
+        assert len(person.asked) == 1
+        assert code(await connected.call("cancel_send", send_id=other)) == "person_declined"
+        assert (await connected.call("get_send", send_id=one))["status"] == "pending"
+
+
 @KEYS
 async def test_a_no_counts_though_the_assistant_withdrew_the_question(
     sandbox: Sandbox, key: str | None

@@ -585,9 +585,35 @@ async def test_a_cancellation_that_is_refused_outside_is_not_done(sandbox: Sandb
         asked = await connected.call("cancel_send", send_id=send)
         assert await reject(connected, asked["question"]) is Ruling.DONE
         again = await connected.call("cancel_send", send_id=send)
-        assert again["outcome"] == "approval_required"
-        assert again["question"] != asked["question"]
+        assert (again["outcome"], again["reasons"][0]["code"]) == ("declined", "person_declined_before")
         assert (await connected.call("get_send", send_id=send))["status"] == "pending"
+
+
+@ERAS
+async def test_closing_the_form_takes_back_no_yes_to_a_cancellation(sandbox: Sandbox, mode: str) -> None:
+    found: list[Chat] = []
+
+    async def person(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        (question,) = await desk_of(found[0]).waiting()
+        assert await approve(found[0], question.id) is Ruling.DONE
+        return CLOSES
+
+    async with chat(sandbox, mode=mode, person=person, policy=quick_policy()) as connected:
+        found.append(connected)
+        await desk_of(connected).have_pin(lambda: hash_pin(SANDBOX_PIN))
+        done = await connected.call("cancel_send", send_id=await pending(connected))
+    assert done["outcome"] == "cancelled"
+
+
+@ERAS
+async def test_a_question_about_cancelling_that_was_closed_is_asked_anew(sandbox: Sandbox, mode: str) -> None:
+    person = Person(CLOSES)
+    async with chat(sandbox, mode=mode, person=person, policy=quick_policy()) as connected:
+        send = await pending(connected)
+        for _ in range(2):
+            done = await connected.call("cancel_send", send_id=send)
+            assert (done["outcome"], done["reasons"][0]["code"]) == ("declined", "person_dismissed")
+    assert len(person.asked) == 2
 
 
 @ERAS

@@ -16,7 +16,7 @@ from mcp.server.mcpserver import (
 from sendoso_mcp.api import Ability
 from sendoso_mcp.errors import Conflict, OutcomeUnknown
 from sendoso_mcp.models import Send, SendStatus
-from sendoso_mcp.server.answers import Answer, Reason, usd_number
+from sendoso_mcp.server.answers import Answer, Reason, not_before, usd_number
 from sendoso_mcp.server.arguments import SendId
 from sendoso_mcp.server.cancelling import (
     CANCEL,
@@ -82,43 +82,47 @@ async def cancel_send(
         return closed
     if question is None:
         return await _cancel(ctx, send)
-    if plan.refused:
-        await services.guard.answer_cancellation(question, yes=False, who=approver_of(ctx))
-        return _reason("declined", "person_declined", "The person keeps the send.")
-    if question.stage is Stage.APPROVED:
-        used = await services.guard.use_cancellation(question)
-        return await _cancel(ctx, send) if used else _no_longer_open()
-    if not plan.in_chat:
-        return await _outside(ctx, question, _IGNORED if question.answer_ignored else _CANNOT_ASK)
-    return await _answered(ctx, plan, answer, send, question)
-
-
-async def _answered(
-    ctx: Context[Services],
-    plan: CancelPlan,
-    answer: ElicitationResult[CancelConfirmation | NotAsked],
-    send: Send,
-    question: Cancellation,
-) -> CancelOutcome:
-    """What an answer in the chat does."""
-    services = services_of(ctx)
+    if plan.refused or not plan.in_chat:
+        return await _not_in_chat(ctx, plan, question, send)
     if seconds_read(plan.put_at, plan.answered) < float(services.guard.policy.approval.read_seconds):
         await services.guard.defer_cancellation(question)
         return await _outside(ctx, question, _PUT_ELSEWHERE if plan.put_at is None else _TOO_FAST)
-    if isinstance(answer, CancelledElicitation):
-        await services.guard.answer_cancellation(question, yes=False, who=approver_of(ctx))
+    closed_form = isinstance(answer, CancelledElicitation)
+    if closed_form and await services.guard.dismiss_cancellation(question):
         return _reason("declined", "person_dismissed", "The question was closed without an answer.")
     yes = isinstance(answer, AcceptedElicitation) and answer.data == CancelConfirmation(decision=CANCEL)
-    if yes:
+    if yes or closed_form:
         # Before the yes is used up: if this fails, the question stays open, and nothing was cancelled.
         send = await send_as_of_now(ctx, send)
         if (closed := await _closed(ctx, send)) is not None:
             return closed
         if not is_as_asked(send, question):
             return _reason("approval_required", "facts_changed", _FACTS_CHANGED)
+    if closed_form:
+        # Somebody said yes outside the chat, while the form was open.
+        return await _cancel_as_approved(ctx, send, question)
     if await services.guard.answer_cancellation(question, yes=yes, who=approver_of(ctx)):
         return await _cancel(ctx, send)
-    return _no_longer_open() if yes else _reason("declined", "person_declined", "The person keeps the send.")
+    return _no_longer_open() if yes else _kept()
+
+
+async def _not_in_chat(
+    ctx: Context[Services], plan: CancelPlan, question: Cancellation, send: Send
+) -> CancelOutcome:
+    """What follows from a decision that needs no form, or how a person can make one outside the chat."""
+    if plan.refused:
+        await services_of(ctx).guard.answer_cancellation(question, yes=False, who=approver_of(ctx))
+        return _kept()
+    if question.declined_at is not None:
+        return _kept_before(question.declined_at)
+    if question.stage is Stage.APPROVED:
+        return await _cancel_as_approved(ctx, send, question)
+    return await _outside(ctx, question, _IGNORED if question.answer_ignored else _CANNOT_ASK)
+
+
+async def _cancel_as_approved(ctx: Context[Services], send: Send, question: Cancellation) -> CancelOutcome:
+    used = await services_of(ctx).guard.use_cancellation(question)
+    return await _cancel(ctx, send) if used else _no_longer_open()
 
 
 async def _closed(ctx: Context[Services], send: Send) -> CancelOutcome | None:
@@ -171,6 +175,19 @@ async def _outside(ctx: Context[Services], question: Cancellation, why: str) -> 
 
 def _too_late() -> CancelOutcome:
     return _reason("too_late", "too_late", "The send is already on its way or closed.")
+
+
+def _kept() -> CancelOutcome:
+    return _reason("declined", "person_declined", "The person keeps the send.")
+
+
+def _kept_before(at: datetime) -> CancelOutcome:
+    """A no, which stands for a while."""
+    text = (
+        f"The person chose to keep this send at {at:%H:%M} UTC, a moment ago, and is not asked again before "
+        f"{not_before(at):%H:%M} UTC. Ask for it then only if they changed their mind."
+    )
+    return _reason("declined", "person_declined_before", text)
 
 
 def _no_longer_open() -> CancelOutcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal
 
 from mcp.server.mcpserver import (
@@ -16,7 +16,7 @@ from mcp.server.mcpserver import (
 from sendoso_mcp.errors import BadArgument, BudgetExceeded, SendosoError
 from sendoso_mcp.fields import in_usd
 from sendoso_mcp.models import CrmType
-from sendoso_mcp.server.answers import Answer, Reason, usd_number
+from sendoso_mcp.server.answers import Answer, Reason, not_before, usd_number
 from sendoso_mcp.server.arguments import CrmId, ItemId, Key, Message, RecipientId, ScheduledDate
 from sendoso_mcp.server.opening import can_open_page, show_page
 from sendoso_mcp.server.outside import seconds_read
@@ -36,7 +36,7 @@ from sendoso_mcp.server.sending import (
 from sendoso_mcp.server.services import Services, services_of
 from sendoso_mcp.server.tools.spec import ToolSpec
 from sendoso_mcp.spending.guard import Guard
-from sendoso_mcp.spending.ledger import CHAT_FORM, DECLINED_FOR, Approval, Refusal, State
+from sendoso_mcp.spending.ledger import CHAT_FORM, Approval, Refusal, State
 from sendoso_mcp.spending.settlement import Settlement
 from sendoso_mcp.spending.verdict import Effect, Verdict
 
@@ -213,12 +213,10 @@ def _not_now(code: str) -> SendOutcome:
 
 def _declined(at: datetime) -> SendOutcome:
     """A no to a gift without a key, which stands for a while."""
-    # To the minute, and never said shorter than it is.
-    until = at + DECLINED_FOR + timedelta(minutes=1)
     text = (
-        f"The person said no to this very gift at {at:%H:%M} UTC and is not asked again before {until:%H:%M} "
-        "UTC. Choose another gift or other words; only if they changed their mind, call with an "
-        f"idempotency_key of its own. {NOTHING_ORDERED}"
+        f"The person said no to this very gift at {at:%H:%M} UTC and is not asked again before "
+        f"{not_before(at):%H:%M} UTC. Choose another gift or other words; only if they changed their mind, "
+        f"call with an idempotency_key of its own. {NOTHING_ORDERED}"
     )
     return SendOutcome(outcome="declined", reasons=[Reason(code="person_declined_before", text=text)])
 

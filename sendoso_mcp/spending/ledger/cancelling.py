@@ -16,6 +16,7 @@ from sendoso_mcp.spending.ledger.book import Book
 from sendoso_mcp.spending.ledger.granting import Granted
 from sendoso_mcp.spending.ledger.hashing import canonical, digest_of, hash_of_row
 from sendoso_mcp.spending.ledger.records import to_text, to_time
+from sendoso_mcp.spending.ledger.usage import moment_ago
 
 Facts = tuple[tuple[str, str], ...]
 """What a person is shown of it: labels and texts."""
@@ -39,7 +40,8 @@ _COLUMNS = "id, principal, send_id, facts, state, asked_at, expires_at"
 class Cancellation:
     """One question whether a send may be cancelled.
 
-    `answer_ignored` says that an answer in the chat did not count: it is not put there again.
+    `answer_ignored` says that an answer in the chat did not count: it is not put there again. `declined_at`
+    is when a person said no to it, if that was so short a time ago that nobody is asked anew.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Cancellation:
     asked_at: datetime
     expires_at: datetime
     answer_ignored: bool = False
+    declined_at: datetime | None = None
 
     @property
     def seal(self) -> str:
@@ -60,6 +63,9 @@ class Cancellation:
 def ask_to_cancel(book: Book, principal: str, send_id: str, facts: Facts, within: timedelta) -> Cancellation:
     """The open question about cancelling a send, or a new one if there is none or its facts have changed.
 
+    The one that a person said no to, if they did a moment ago, whatever has changed since: nobody is asked
+    until they click wrongly.
+
     Raises:
         BadArgument: so many are open that a person would not read another.
     """
@@ -69,6 +75,8 @@ def ask_to_cancel(book: Book, principal: str, send_id: str, facts: Facts, within
         if found.expires_at > book.now and found.facts == facts:
             return replace(found, answer_ignored=deeds.was_done(book.session, deeds.ANSWER_IGNORED, found.id))
         _bring(book, found, Stage.EXPIRED, "ledger")
+    if (no := _declined(book, principal, send_id)) is not None:
+        return no
     _refuse_a_flood(book, principal)
     asked = Cancellation(
         secrets.token_hex(6), principal, send_id, facts, Stage.AWAITING, book.now, book.now + within
@@ -79,6 +87,20 @@ def ask_to_cancel(book: Book, principal: str, send_id: str, facts: Facts, within
     )
     _record(book, asked, principal)
     return asked
+
+
+def _declined(book: Book, principal: str, send_id: str) -> Cancellation | None:
+    """What a person said no to a moment ago, if it is about this send."""
+    sql = (
+        "SELECT c.id, d.at FROM cancellations c JOIN deeds d ON d.subject = c.id AND d.what = ? "
+        "WHERE c.principal = ? AND c.send_id = ? AND c.state = 'declined' AND d.at > ? AND d.at < ? "
+        "ORDER BY d.at DESC, d.seq DESC LIMIT 1"
+    )
+    what = f"{deeds.CANCELLATION}{Stage.DECLINED}"
+    for id_, at in book.session.rows(sql, what, principal, send_id, *moment_ago(book.now)):
+        found = cancellation(book, id_)
+        return found and replace(found, declined_at=to_time(at))
+    return None
 
 
 def _refuse_a_flood(book: Book, principal: str) -> None:
@@ -111,6 +133,18 @@ def defer(book: Book, cancellation_id: str) -> None:
         deeds.record(book.session, book.now, "ledger", deeds.ANSWER_IGNORED, subject=cancellation_id)
 
 
+def dismiss(book: Book, cancellation_id: str, actor: str) -> bool:
+    """Ends a question that was closed without an answer, which may be asked anew at once.
+
+    Returns:
+        False if somebody said yes to it meanwhile: that stands.
+    """
+    found = cancellation(book, cancellation_id)
+    if found is not None and found.stage is Stage.AWAITING:
+        _bring(book, found, Stage.EXPIRED, actor)
+    return found is None or found.stage is not Stage.APPROVED
+
+
 def decide(book: Book, cancellation_id: str, seal: str, stage: Stage, actor: str) -> Granted:
     """A person's yes (`approved`) or no (`declined`), or their taking back of a yes."""
     found = cancellation(book, cancellation_id)
@@ -131,11 +165,22 @@ def answer(book: Book, asked: Cancellation, *, yes: bool, actor: str) -> bool:
     A yes counts no more if another answer in the chat did not count: the question is a person's outside it by
     then, as with gifts (`ordering`). A no always does.
     """
-    if yes and deeds.was_done(book.session, deeds.ANSWER_IGNORED, asked.id):
+    if not yes:
+        keep(book, asked.principal, asked.send_id, actor)
         return False
-    stage = Stage.APPROVED if yes else Stage.DECLINED
-    given = decide(book, asked.id, asked.seal, stage, actor) is Granted.DONE
-    return given and yes and use(book, asked.id, asked.seal, actor)
+    if deeds.was_done(book.session, deeds.ANSWER_IGNORED, asked.id):
+        return False
+    given = decide(book, asked.id, asked.seal, Stage.APPROVED, actor) is Granted.DONE
+    return given and use(book, asked.id, asked.seal, actor)
+
+
+def keep(book: Book, principal: str, send_id: str, actor: str) -> bool:
+    """Takes a no to cancelling a send, whichever question about it is open by now; whether one is."""
+    where = "principal = ? AND send_id = ? AND state IN ('awaiting', 'approved') AND expires_at > ?"
+    found = _load(book, where, principal, send_id, to_text(book.now))
+    for one in found:
+        _bring(book, one, Stage.DECLINED, actor)
+    return bool(found)
 
 
 def use(book: Book, cancellation_id: str, seal: str, actor: str) -> bool:

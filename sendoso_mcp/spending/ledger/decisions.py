@@ -147,6 +147,10 @@ class Decisions:
         """See `cancelling.defer`."""
         self._ledger.write("cancel", lambda book: cancelling.defer(book, question.id))
 
+    def dismiss_cancellation(self, question: Cancellation, actor: str) -> bool:
+        """See `cancelling.dismiss`."""
+        return self._ledger.write("cancel", lambda book: cancelling.dismiss(book, question.id, actor))
+
     def answer_cancellation(self, question: Cancellation, *, yes: bool, actor: str) -> bool:
         """An answer in the chat: whether it was a yes that counts, which is used up with it."""
 

@@ -13,7 +13,17 @@ from ledgers import ACCOUNT, Clock
 from sendoso_mcp.errors import BadArgument
 from sendoso_mcp.spending.approvals import Approvals
 from sendoso_mcp.spending.desk import Stand
-from sendoso_mcp.spending.ledger import Break, Cancellation, Decisions, Facts, Granted, Ledger, Stage, State
+from sendoso_mcp.spending.ledger import (
+    DECLINED_FOR,
+    Break,
+    Cancellation,
+    Decisions,
+    Facts,
+    Granted,
+    Ledger,
+    Stage,
+    State,
+)
 from sendoso_mcp.spending.ledger.asking import MOST_OPEN
 
 FACTS: Facts = (("To", "Ann Lee"), ("Gift", "Mug"), ("Status", "pending"))
@@ -126,6 +136,53 @@ def test_a_no_to_a_cancellation_is_the_end_of_it(ledger: Ledger, decisions: Deci
     assert decisions.reject(question.id, question.seal, "bob") is Granted.CLOSED
     assert decisions.use_cancellation(question, "ann") is False
     assert deeds(ledger)[1:] == [("cancellation_declined", "bob")]
+
+
+@pytest.mark.parametrize("how", ["in the chat", "outside it", "taken back"])
+def test_a_no_to_a_cancellation_stands_for_a_while(decisions: Decisions, clock: Clock, how: str) -> None:
+    question = asked(decisions)
+    clock.go(minutes=3)
+    if how == "taken back":
+        approve(decisions, question)
+    if how == "in the chat":
+        decisions.answer_cancellation(question, yes=False, actor="ann in the chat")
+    else:
+        decisions.reject(question.id, question.seal, "bob")
+    said = clock.now
+    clock.now += DECLINED_FOR - timedelta(microseconds=1)
+    # What has changed since makes it no other send.
+    for again in (asked(decisions), asked(decisions, facts=SHIPPING)):
+        assert (again.id, again.stage, again.declined_at) == (question.id, Stage.DECLINED, said)
+        assert decisions.answer_cancellation(again, yes=True, actor="ann in the chat") is False
+    for other in (asked(decisions, "send_2"), asked(decisions, who="eve")):
+        assert (other.stage, other.declined_at) == (Stage.AWAITING, None)
+    clock.go(microseconds=1)
+    assert asked(decisions).stage is Stage.AWAITING
+
+
+def test_a_no_of_a_clock_that_ran_ahead_keeps_no_send(decisions: Decisions, clock: Clock) -> None:
+    clock.go(days=300)
+    decisions.answer_cancellation(asked(decisions), yes=False, actor="ann")
+    clock.go(days=-300)
+    assert asked(decisions).stage is Stage.AWAITING
+
+
+def test_a_no_to_a_question_whose_facts_changed_is_a_no_to_what_replaced_it(decisions: Decisions) -> None:
+    question = asked(decisions)
+    anew = asked(decisions, facts=SHIPPING)
+    assert decisions.answer_cancellation(question, yes=False, actor="ann") is False
+    assert stage(decisions, anew) is Stage.DECLINED
+
+
+def test_a_question_that_was_closed_is_no_no(decisions: Decisions) -> None:
+    question = asked(decisions)
+    assert decisions.dismiss_cancellation(question, "ann") is True
+    assert stage(decisions, question) is Stage.EXPIRED
+    anew = asked(decisions)
+    assert (anew.id != question.id, anew.stage) == (True, Stage.AWAITING)
+    approve(decisions, anew)
+    assert decisions.dismiss_cancellation(anew, "ann") is False
+    assert stage(decisions, anew) is Stage.APPROVED
 
 
 def test_a_yes_to_a_cancellation_can_be_taken_back(decisions: Decisions) -> None:
