@@ -9,11 +9,12 @@ import anyio
 from mcp.server.mcpserver import Context, Elicit, Resolve
 from pydantic import BaseModel, Field
 
+from sendoso_mcp.errors import SendosoError
 from sendoso_mcp.fields import in_usd
 from sendoso_mcp.hygiene import quoted
 from sendoso_mcp.models import Send, SendStatus
 from sendoso_mcp.server.arguments import SendId
-from sendoso_mcp.server.sending import NotAsked, asks_in_rounds, can_ask
+from sendoso_mcp.server.sending import NotAsked, approver_of, asks_in_rounds, can_ask
 from sendoso_mcp.server.services import SANDBOX_NOTICE, Services, services_of
 from sendoso_mcp.server.states import handed_out_at, says_no
 from sendoso_mcp.spending.ledger import OPEN, Cancellation, Facts, Intent, Stage
@@ -31,7 +32,7 @@ class CancelConfirmation(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class CancelPlan:
-    """What is to be cancelled: a send, or a wish that waits for a person.
+    """What is to be cancelled: a send, or a wish that waits for a person; neither if a no was taken unseen.
 
     Attributes:
         question: what a person must decide first; None if policy asks nobody.
@@ -63,9 +64,15 @@ async def plan_cancel(ctx: Context[Services], *, send_id: SendId) -> CancelPlan:
         if waiting.attempt is None or waiting.attempt.send_id is None:
             return CancelPlan(waiting=waiting)
         send_id = waiting.attempt.send_id
-    send = await services.sendoso.get_send(send_id)
     answering = asks_in_rounds(ctx) and ctx.request_state is not None
     refused = answering and says_no(ctx, KEEP, came, float(services.guard.policy.approval.read_seconds))
+    try:
+        send = await services.sendoso.get_send(send_id)
+    except SendosoError:
+        # A no needs no look-up: the open question about the send is closed with it.
+        if refused and await services.guard.keep_send(send_id, approver_of(ctx)):
+            return CancelPlan(refused=True)
+        raise
     nobody_asked = not (services.guard.policy.approval.ask_to_cancel or refused)
     if send.status in TOO_LATE | {SendStatus.CANCELLED} or nobody_asked:
         return CancelPlan(send)

@@ -258,6 +258,10 @@ class Guard:
         """Takes an answer in the chat; whether it is a yes that counts, which is then used up."""
         return await in_thread(self._decisions.answer_cancellation, question, yes=yes, actor=who)
 
+    async def keep_send(self, send_id: str, who: str) -> bool:
+        """Takes a no to cancelling a send that cannot be looked up now; whether anybody was asked."""
+        return await in_thread(self._decisions.keep_send, self.principal, send_id, who)
+
     async def dismiss_cancellation(self, question: Cancellation) -> bool:
         """Takes the question back unanswered; False if somebody said yes to it outside the chat meanwhile."""
         return await in_thread(self._decisions.dismiss_cancellation, question, self.principal)

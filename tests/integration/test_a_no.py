@@ -112,6 +112,21 @@ async def test_a_no_counts_though_nothing_can_be_looked_up(sandbox: Sandbox, key
     assert not person.asked
 
 
+async def test_a_send_is_kept_though_it_cannot_be_looked_up(sandbox: Sandbox) -> None:
+    person = Person(YES)
+    async with chat(sandbox, person=person, policy=quick_policy()) as connected:
+        pending = await connected.call("list_sends", status="pending", limit=1)
+        send_id = pending["sends"][0]["id"]
+        answer = await asked(connected, "cancel_send", {"send_id": send_id})
+        sandbox.faults.append(Fault("GET", f"/sends/{send_id}", status=500))
+        told = await answer(KEEP)
+        sandbox.faults.clear()
+        again = await connected.call("cancel_send", send_id=send_id)
+        assert (await connected.call("get_send", send_id=send_id))["status"] == "pending"
+    assert (code(told), code(again)) == ("person_declined", "person_declined_before")
+    assert not person.asked
+
+
 @KEYS
 async def test_a_no_counts_though_the_price_has_changed(sandbox: Sandbox, key: str | None) -> None:
     person = Person(YES)

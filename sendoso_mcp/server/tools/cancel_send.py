@@ -77,7 +77,7 @@ async def cancel_send(
     if plan.waiting is not None:
         return await _withdraw(ctx, plan)
     if send is None:
-        raise ValueError("a plan is about a send or about a wish")
+        return _kept()
     if (closed := await _closed(ctx, send)) is not None:
         return closed
     if question is None:

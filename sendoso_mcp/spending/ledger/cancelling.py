@@ -175,12 +175,16 @@ def answer(book: Book, asked: Cancellation, *, yes: bool, actor: str) -> bool:
 
 
 def keep(book: Book, principal: str, send_id: str, actor: str) -> bool:
-    """Takes a no to cancelling a send, whichever question about it is open by now; whether one is."""
+    """Takes a no to cancelling a send, whichever question about it is open by now.
+
+    Returns:
+        Whether one is, or was until a no a moment ago.
+    """
     where = "principal = ? AND send_id = ? AND state IN ('awaiting', 'approved') AND expires_at > ?"
     found = _load(book, where, principal, send_id, to_text(book.now))
     for one in found:
         _bring(book, one, Stage.DECLINED, actor)
-    return bool(found)
+    return _declined(book, principal, send_id) is not None
 
 
 def use(book: Book, cancellation_id: str, seal: str, actor: str) -> bool:

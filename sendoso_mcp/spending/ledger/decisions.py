@@ -147,6 +147,14 @@ class Decisions:
         """See `cancelling.defer`."""
         self._ledger.write("cancel", lambda book: cancelling.defer(book, question.id))
 
+    def keep_send(self, principal: str, send_id: str, actor: str) -> bool:
+        """See `cancelling.keep`."""
+
+        def change(book: Book) -> bool:
+            return cancelling.keep(book, principal, send_id, actor)
+
+        return self._ledger.write("cancel", change)
+
     def dismiss_cancellation(self, question: Cancellation, actor: str) -> bool:
         """See `cancelling.dismiss`."""
         return self._ledger.write("cancel", lambda book: cancelling.dismiss(book, question.id, actor))

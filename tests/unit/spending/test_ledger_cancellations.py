@@ -174,6 +174,16 @@ def test_a_no_to_a_question_whose_facts_changed_is_a_no_to_what_replaced_it(deci
     assert stage(decisions, anew) is Stage.DECLINED
 
 
+def test_a_no_is_taken_where_somebody_was_asked(decisions: Decisions) -> None:
+    assert decisions.keep_send("ann", "send_1", "ann in the chat") is False
+    question, other = asked(decisions), asked(decisions, who="eve")
+    approve(decisions, question)
+    # Twice, as when the database's answer to the first is lost.
+    assert [decisions.keep_send("ann", "send_1", "ann in the chat") for _ in range(2)] == [True, True]
+    assert stage(decisions, question) is Stage.DECLINED
+    assert stage(decisions, other) is Stage.AWAITING
+
+
 def test_a_question_that_was_closed_is_no_no(decisions: Decisions) -> None:
     question = asked(decisions)
     assert decisions.dismiss_cancellation(question, "ann") is True
