@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect
 from collections.abc import Sequence
 
 _SECOND = 1.0
 _LONGEST_QUEUE = 120.0
 """Seconds. A turn further ahead than this was written by a clock that ran ahead, and is forgotten."""
+_ROUNDING = 0.001
+"""Seconds."""
 
 
 def next_turn(turns: Sequence[float], now: float, per_second: int) -> tuple[float, list[float]]:
@@ -18,9 +21,20 @@ def next_turn(turns: Sequence[float], now: float, per_second: int) -> tuple[floa
         now: the moment of asking.
         per_second: how many turns any second may have.
     """
-    kept = sorted(turn for turn in turns if now - _SECOND < turn < now + _LONGEST_QUEUE)
+    kept: list[float] = []
+    for turn in sorted(turn for turn in turns if now - _SECOND < turn < now + _LONGEST_QUEUE):
+        # Whoever waits goes a second after somebody else: a turn ahead that follows none was written before
+        # the clock was set back. One that is near is kept, as clocks are also set back by a little.
+        if turn <= now + _SECOND or _follows_one(kept, turn):
+            kept.append(turn)
     turn = now if len(kept) < per_second else max(now, kept[-per_second] + _SECOND)
     return turn, [*kept, turn]
+
+
+def _follows_one(turns: Sequence[float], turn: float) -> bool:
+    """Whether one of the sorted `turns` is a second before this one."""
+    place = bisect(turns, turn - _SECOND - _ROUNDING)
+    return place < len(turns) and turns[place] < turn - _SECOND + _ROUNDING
 
 
 def read_turns(text: str | None) -> list[float]:

@@ -70,12 +70,38 @@ def test_turns_of_a_clock_that_jumped_hold_nobody_up_for_long(
     assert len(kept) <= len(turns) + 1
 
 
-def test_a_clock_that_jumped_back_is_not_waited_for() -> None:
+@pytest.mark.parametrize("back", [1.5, 30, 100, 119, 121, 5_000])
+@pytest.mark.parametrize("many", [5, 12, 30])
+def test_a_clock_that_jumped_back_is_not_waited_for(many: int, back: float) -> None:
+    turns: list[float] = []
+    for _ in range(many):
+        _, turns = next_turn(turns, 10_000.0, 10)
+    turn, kept = next_turn(turns, 10_000.0 - back, 10)
+    assert turn == 10_000.0 - back
+    assert kept == [turn]
+
+
+def test_a_clock_that_is_set_back_by_a_little_lets_nobody_pass() -> None:
     turns: list[float] = []
     for _ in range(30):
         _, turns = next_turn(turns, 10_000.0, 10)
-    turn, _ = next_turn(turns, 5_000.0, 10)
-    assert turn == 5_000.0
+    turn, kept = next_turn(turns, 9_999.5, 10)
+    assert (turn, len(kept)) == (10_003.0, 31)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.floats(1e9, 2e9),
+    st.lists(st.tuples(st.floats(0, 0.05), st.sampled_from([3, 7, 12])), min_size=40, max_size=200),
+)
+def test_no_turn_of_a_queue_is_forgotten(now: float, calls: list[tuple[float, int]]) -> None:
+    """Nor where those who share a ledger have different rates."""
+    turns, given_out = list[float](), list[float]()
+    for gap, per_second in calls:
+        now += gap
+        turn, turns = next_turn(turns, now, per_second)
+        given_out.append(turn)
+        assert turns[:-1] == sorted(each for each in given_out[:-1] if each > now - 1)
 
 
 @pytest.mark.parametrize("text", [None, "", "[", "{}", "null", '["x"]', "[null]", "[[1]]", "[1e999]", "\x00"])
