@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets
 import threading
@@ -17,7 +16,7 @@ from psycopg import errors as pg
 from sendoso_mcp.errors import LedgerUnavailable
 from sendoso_mcp.spending.boundary import boundary
 from sendoso_mcp.spending.ledger.database import Lost, Row, Session, WouldWait
-from sendoso_mcp.spending.ledger.pace import next_turn, read_turns
+from sendoso_mcp.spending.ledger.pace import next_turn, read_turns, write_turns
 
 _CONNECT = 10
 """Seconds to wait for a connection."""
@@ -207,7 +206,7 @@ class PostgresDatabase:
             connection.execute(
                 "INSERT INTO pace (id, turns) VALUES (1, %s) "
                 "ON CONFLICT (id) DO UPDATE SET turns = excluded.turns",
-                (json.dumps(kept),),
+                (write_turns(kept),),
             )
         return float(max(0.0, turn - now))
 

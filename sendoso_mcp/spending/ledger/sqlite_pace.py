@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 import time
@@ -10,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from sendoso_mcp.spending.ledger.pace import next_turn, read_turns
+from sendoso_mcp.spending.ledger.pace import next_turn, read_turns, write_turns
 from sendoso_mcp.spending.ledger.private_file import make_private
 from sendoso_mcp.spending.ledger.sqlite_errors import DAMAGED, code, unavailable
 
@@ -123,7 +122,7 @@ class PaceFile:
             found = connection.execute("SELECT turns FROM pace WHERE id = 1").fetchone()
             now = time.time()
             turn, turns = next_turn(read_turns(found and found[0]), now, per_second)
-            connection.execute("INSERT OR REPLACE INTO pace (id, turns) VALUES (1, ?)", (json.dumps(turns),))
+            connection.execute("INSERT OR REPLACE INTO pace (id, turns) VALUES (1, ?)", (write_turns(turns),))
             connection.execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
+import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import pairwise
+from math import inf, nan
 from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from ledgers import ACCOUNT
 
 from sendoso_mcp.errors import LedgerUnavailable
 from sendoso_mcp.spending.ledger import Ledger, next_turn, sqlite_pace
-from sendoso_mcp.spending.ledger.pace import read_turns
+from sendoso_mcp.spending.ledger.pace import read_turns, write_turns
 from sendoso_mcp.spending.ledger.turnstile import turnstile
 from sendoso_mcp.spending.pace import Pace
 
@@ -104,7 +105,15 @@ def test_no_turn_of_a_queue_is_forgotten(now: float, calls: list[tuple[float, in
         assert turns[:-1] == sorted(each for each in given_out[:-1] if each > now - 1)
 
 
-@pytest.mark.parametrize("text", [None, "", "[", "{}", "null", '["x"]', "[null]", "[[1]]", "[1e999]", "\x00"])
+def test_turns_are_read_as_they_were_written() -> None:
+    turns = [1_764_000_000.123456, 1_764_000_000.123457, 0.1]
+    assert read_turns(write_turns(turns)) == turns
+    assert read_turns(write_turns([])) == []
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "[1, 2]", "zz", "00", "00" * 9, "\x00", struct.pack("<2d", nan, inf).hex()]
+)
 def test_damaged_turns_are_no_turns(text: str | None) -> None:
     turns = read_turns(text)
     turn, _ = next_turn(turns, 1_000.0, 1)
@@ -251,7 +260,7 @@ def test_turns_are_forgotten_when_they_are_over(file: Path) -> None:
         ledger.turn(1_000)
     with closing(sqlite3.connect(file.with_name(f"{file.name}-pace"))) as connection:
         (turns,) = connection.execute("SELECT turns FROM pace").fetchone()
-    assert len(json.loads(turns)) <= 30
+    assert 0 < len(read_turns(turns)) <= 30
     ledger.close()
 
 
