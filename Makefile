@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# As in an installed package: else every process that is started works through the changed sources again, where
+# PYTHONDONTWRITEBYTECODE is set.
+COMPILED := $(BIN)/python -m compileall -q sendoso_mcp
 
 .PHONY: demo test test-browser test-deep check format bench search-quality lock snapshots definitions setup clean
 
@@ -9,6 +12,7 @@ demo: $(READY)  ## a scripted assistant does the whole job on the embedded sandb
 	@$(BIN)/sendoso-mcp demo
 
 test: $(READY)  ## every test, with warnings as errors
+	@$(COMPILED)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-browser: $(READY)  ## the approval page in a real browser; needs Debian's chromium and chromium-driver
@@ -27,6 +31,7 @@ format: $(READY)  ## rewrites the code in the house style
 	@$(BIN)/ruff check --fix .
 
 bench: $(READY) .venv-peer/.ready  ## ours beside what one would use instead; QUICK=1: in a minute; see docs/performance.md
+	@$(COMPILED)
 	@$(BIN)/python -m benchmarks $(if $(filter-out 0,$(QUICK)),--quick) $(PARTS)
 
 .venv-peer/.ready: benchmarks/peer.lock
