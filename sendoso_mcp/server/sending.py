@@ -17,7 +17,7 @@ from mcp.server.mcpserver import Context, Elicit, Resolve
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
 
-from sendoso_mcp.errors import SendosoError
+from sendoso_mcp.errors import BadArgument, SendosoError
 from sendoso_mcp.fields import in_usd
 from sendoso_mcp.hygiene import clean_line, quoted
 from sendoso_mcp.models import CrmType, ItemType
@@ -142,7 +142,15 @@ async def plan_send(
             return taken
         raise
     with span("approval") as facts:
-        considered = await guard.consider(quote, idempotency_key, answering=answering, in_chat=can_ask(ctx))
+        try:
+            considered = await guard.consider(
+                quote, idempotency_key, answering=answering, in_chat=can_ask(ctx)
+            )
+        except BadArgument:
+            if not refused:
+                raise
+            # Too many questions wait for another one, which a no does not need.
+            return Plan(quote, await guard.judge(quote, idempotency_key), refused=True)
         facts["verdict"] = considered.verdict.effect.value
         facts["reasons"] = ",".join(reason.code for reason in considered.verdict.deciding)
         if considered.question is not None:

@@ -255,3 +255,22 @@ async def open_envelope(connected: Chat, sandbox: Sandbox) -> None:
         opened_by="ann",
     )
     await anyio.to_thread.run_sync(decisions.open_envelope, opened)
+
+
+@KEYS
+@NOES
+async def test_a_no_needs_no_room_among_the_open_questions(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, no: ElicitResult, key: str | None
+) -> None:
+    before = sends(sandbox)
+    async with chat(sandbox, person=Person(YES), policy=quick_policy()) as connected:
+        answer = await asked(connected, "create_send", wish(key))
+        assert connected.services is not None
+        (question,) = await connected.services.outside.desk.waiting()
+        assert (await connected.call("cancel_send", send_id=question.id))["outcome"] == "withdrawn"
+        with monkeypatch.context() as full:
+            full.setattr("sendoso_mcp.spending.ledger.asking.MOST_OPEN", 0)
+            assert code(await answer(no)) == "person_declined"
+        assert await connected.services.outside.desk.waiting() == []
+        assert code(await connected.call("create_send", **wish(key))) == "person_declined_before"
+    assert sends(sandbox) == before
