@@ -6,14 +6,15 @@ import asyncio
 import gzip
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
-from api_kit import KEY, ORDER, failure, opened, operation
+from api_kit import KEY, OPERATIONS, ORDER, Operation, failure, opened, operation
 from misbehaving import Handler, Server, after_reading, answering, drip, hang, hang_up, reset, say, serving
 
 from sendoso_mcp.api import Timing
 from sendoso_mcp.api.http import MAX_BODY
-from sendoso_mcp.errors import NotConnected, OutcomeUnknown, Timeout, UnreadableAnswer
+from sendoso_mcp.errors import ApiError, NotConnected, OutcomeUnknown, Timeout, UnreadableAnswer
 
 pytestmark = pytest.mark.anyio
 
@@ -167,6 +168,15 @@ async def test_only_what_is_shown_comes_over_a_connection_that_was_used_before()
         assert (await sendoso.place_order(ORDER)).id == "send_5"
         assert (await sendoso.get_send("send_6")).id == "send_6"
         assert server.connections == 4
+
+
+@pytest.mark.parametrize("one", [each for each in OPERATIONS if each.name != "get_budget"], ids=str)
+async def test_nothing_else_comes_over_the_connection_of_what_is_shown(one: Operation) -> None:
+    async with serving(keeping()) as server, opened(base_url=server.url, timing=FAST) as sendoso:
+        await sendoso.get_budget(to_show=True)
+        with suppress(ApiError):  # what it answers matters to nobody here
+            await one.call(sendoso)
+        assert server.connections == len(server.heads) == 2
 
 
 async def test_what_is_said_too_much_where_it_is_only_shown_is_judged_by_nobody() -> None:

@@ -79,6 +79,7 @@ class MemorySendoso:
         self.item = item()
         self.recipient = recipient()
         self.budget = budget()
+        self.budgets_to_show: list[bool] = []
         self.cost: Decimal | None = None
         self.sends: list[Send] = []
         self.orders: list[Order] = []
@@ -166,6 +167,7 @@ class MemorySendoso:
         self.cancelled.append(send_id)
 
     async def get_budget(self, *, to_show: bool = False) -> TeamBudget:
+        self.budgets_to_show.append(to_show)
         await self.before_read()
         return self.budget
 

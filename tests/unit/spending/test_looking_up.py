@@ -45,6 +45,15 @@ async def test_gift_person_and_budget_are_looked_up_at_the_same_time(memory_ledg
     assert running == 3
 
 
+async def test_a_gift_is_judged_by_no_budget_that_was_read_to_be_shown(memory_ledger: Ledger) -> None:
+    """That one may come over a kept connection, and be what a faulty server said once too often."""
+    sendoso = MemorySendoso()
+    async with guarding(sendoso, memory_ledger) as guard:
+        await guard.budget()
+        await guard.quote(REQUEST)
+    assert sendoso.budgets_to_show == [True, False]
+
+
 async def test_a_quote_knows_where_the_ledger_stood_before_the_budget_was_read(memory_ledger: Ledger) -> None:
     """What is settled while Sendoso answers may be in its answer or not: it is taken not to be."""
     sendoso = MemorySendoso()
